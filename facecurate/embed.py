@@ -1,0 +1,123 @@
+"""``embed``: one vector a face, row by row beside ``faces/``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facecurate import images, storage, tars
+from facecurate.encoders import Encoder, load_encoder
+from facecurate.errors import DamagedError, FacecurateError, RefusedError
+from facecurate.pool import PartTask, Pool, run_step
+from facecurate.records import FACE_SCHEMA, PHOTO_SCHEMA
+from facecurate.stats import Stats
+from facecurate.workers import Progress, limit_threads, silent
+from facecurate.workspace import Dataset
+
+BATCH = 64  # faces; batches are cut inside a part, in row order
+
+
+def embeddings_pool(dataset: Dataset, encoder: Encoder) -> Pool:
+    """Where the vectors of that encoder lie."""
+    slug = encoder.name.replace(":", "-").replace("/", "-")
+    return Pool(dataset.path("embeddings", f"{slug}-{encoder.sha256[:8]}"))
+
+
+def embed(
+    dataset: Dataset,
+    *,
+    encoder: str = "dct",
+    workers: int = 0,
+    redo: bool = False,
+    progress: Progress = silent,
+) -> Stats:
+    """Writes float16 vectors (rows of ``faces/``, dimension of the encoder), NaN for dropped faces.
+
+    Raises RefusedError for a recognition encoder on pictures of people who were merely collected.
+    """
+    with dataset.lock("embed") as taken_over:
+        faces = Pool(dataset.path("faces"))
+        if not faces.stems():
+            raise FacecurateError(
+                f"{dataset.name} has no faces yet: 'facecurate detect {dataset.name}'"
+            )
+        model = load_encoder(encoder, dataset.workspace)
+        _refuse_identity(dataset, model)
+        settings = {
+            "encoder": encoder,
+            "sha256": model.sha256,
+            "dimension": model.dimension,
+            "workspace": dataset.workspace if encoder.startswith("run:") else None,
+        }
+        target = embeddings_pool(dataset, model)
+        stats = run_step(
+            faces,
+            target,
+            embed_part,
+            tool="embed",
+            settings=settings,
+            workers=workers,
+            redo=redo,
+            progress=progress,
+        )
+        return stats.noted(taken_over or "", f"vectors of {model.dimension} in {target.name}")
+
+
+def _refuse_identity(dataset: Dataset, encoder: Encoder) -> None:
+    if not encoder.identity:
+        return
+    origins = set(Pool(dataset.path("photos")).tables(PHOTO_SCHEMA)["origin"].to_pylist())
+    if "collected" in origins:
+        raise RefusedError(
+            f"{encoder.name} recognises people, and {dataset.name} holds collected photos of "
+            "people who never agreed to that: use --encoder dct or a run of your own"
+        )
+
+
+@lru_cache(maxsize=1)
+def _encoder(name: str, workspace: str) -> Encoder:
+    encoder = load_encoder(name, workspace)
+    limit_threads()  # libraries that the encoder has just loaded
+    return encoder
+
+
+def embed_part(task: PartTask, tick: Callable[[int], None]) -> None:
+    """Encodes the crops of one part."""
+    encoder = _encoder(task.settings["encoder"], task.settings["workspace"] or "")
+    faces = Pool(task.source)
+    rows = faces.table(task.name, FACE_SCHEMA).select(["key", "status"]).to_pylist()
+    vectors = np.full((len(rows), encoder.dimension), np.nan, np.float16)
+    kept = [i for i, row in enumerate(rows) if row["status"] == "ok"]
+    crops = tars.index(faces.file(task.name, "tar"))
+    with task.writer() as part:
+        for start in range(0, len(kept), BATCH):
+            chosen = kept[start : start + BATCH]
+            pictures = [_crop(faces, task.name, crops, rows[i]["key"]) for i in chosen]
+            vectors[chosen] = encoder.encode(pictures)
+            tick(len(chosen))
+        with storage.buffer() as file:
+            np.save(file, vectors, allow_pickle=False)
+            part.write("npy", file.getvalue())
+        part.stats = Stats.of(
+            "faces", [None if r["status"] == "ok" else "dropped_earlier" for r in rows]
+        )
+
+
+def _crop(faces: Pool, stem: str, crops: dict[str, tars.Member], key: str) -> images.Pixels:
+    member = crops.get(f"{key}.jpg")
+    if member is None:
+        raise DamagedError(f"faces/{stem}.tar lacks {key}: 'facecurate verify' says what to do")
+    data = storage.read(faces.file(stem, "tar"), member.offset, member.size)
+    return images.decode(data).pixels
+
+
+def read_vectors(pool: Pool) -> NDArray[np.float32]:
+    """All vectors of a pool, in the order of the faces' rows: (rows, dimension) float32."""
+    parts = []
+    for stem in pool.stems():
+        with storage.buffer(storage.read(pool.file(stem, "npy"))) as file:
+            parts.append(np.load(file, allow_pickle=False).astype(np.float32))
+    return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)

@@ -1,0 +1,138 @@
+"""What every detector takes and gives, and the one way from working pixels back to the photo's.
+
+A detector works on a resized copy of the photo, the working picture. Its answer is first brought to
+corner-origin working coordinates (the picture spans 0..w, 0..h) and from there to our frame, where
+a pixel's centre lies at its integer coordinates and the photo spans -0.5..w-0.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facecurate.errors import FacecurateError, UsageError
+
+Image = NDArray[np.uint8]  # (h, w, 3) RGB
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """One face in a picture, in that picture's pixels (a pixel's centre at its integers).
+
+    ``box``: (4,) float32, x0 y0 x1 y1, continuous; it may reach over the picture's edge.
+    ``landmarks``: (10,) float32, x then y of left eye, right eye, nose, left and right mouth corner
+    as seen in the image; NaN for points the detector does not give.
+    ``score``: the detector's own, comparable within one detector only.
+    """
+
+    box: Floats
+    landmarks: Floats
+    score: float
+
+
+class Detector(Protocol):
+    """Finds faces.
+
+    ``settings`` holds everything that moves the results (JSON values only), so that a stored result
+    can be told from what the detector would give now. ``longest_side`` is the working picture's, in
+    pixels; None if the detector does not look at pixels.
+    """
+
+    @property
+    def name(self) -> str:
+        """The detector's key in ``DETECTORS``."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What moves the results."""
+        ...
+
+    @property
+    def longest_side(self) -> int | None:
+        """Longest side of the working picture, pixels."""
+        ...
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """The faces of each (h, w, 3) RGB uint8 picture: highest score first, ties by x0, y0.
+
+        A picture's answer does not depend on the others in the call.
+        """
+        ...
+
+
+def working(
+    image: Image, longest_side: int, enlarge: float = 1.0
+) -> tuple[Image, NDArray[np.float64]]:
+    """A copy whose longest side is at most ``longest_side``, and its scale.
+
+    Larger pictures are averaged down (INTER_AREA); smaller ones are enlarged (bilinear) by at most
+    the factor ``enlarge``. The scale is (2,), working pixels per photo pixel along x and y, exact
+    for the rounded size.
+    """
+    import cv2
+
+    height, width = image.shape[:2]
+    factor = min(enlarge, longest_side / max(height, width))
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    scale = np.array([size[0] / width, size[1] / height])
+    if size == (width, height):
+        return np.ascontiguousarray(image), scale
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8), scale
+
+
+def from_corner(
+    box: Sequence[float] | NDArray[Any],
+    points: Sequence[float] | NDArray[Any],
+    score: float,
+    scale: NDArray[np.float64],
+) -> Detection:
+    """A detection from corner-origin working coordinates: photo = working / scale - 0.5.
+
+    ``box`` (4,), ``points`` (10,), ``scale`` (2,) as ``working`` gave it.
+    """
+    back_box = np.asarray(box, np.float64).reshape(2, 2) / scale - 0.5
+    back_points = np.asarray(points, np.float64).reshape(5, 2) / scale - 0.5
+    return Detection(
+        back_box.reshape(4).astype(np.float32),
+        back_points.reshape(10).astype(np.float32),
+        float(score),
+    )
+
+
+def ordered(faces: Sequence[Detection]) -> list[Detection]:
+    """Highest score first, ties by x0, then y0."""
+    return sorted(faces, key=lambda face: (-face.score, float(face.box[0]), float(face.box[1])))
+
+
+def check_threshold(name: str, threshold: float, low: float, high: float) -> float:
+    """``threshold`` if it lies in [low, high]; else UsageError with the range."""
+    if not low <= threshold <= high:
+        raise UsageError(
+            f"--threshold {threshold:g} is outside {name}'s scores: give {low:g} to {high:g}"
+        )
+    return float(threshold)
+
+
+def only_cpu(name: str, device: str) -> None:
+    """Refuses any other device for a detector that runs on the CPU alone."""
+    if device != "cpu":
+        raise UsageError(f"the {name} detector runs on the CPU: leave out --device {device}")
+
+
+def check_device(device: str) -> str:
+    """``device`` if torch can use it; else an error that proposes the CPU."""
+    import torch
+
+    kind = device.split(":")[0]
+    if kind not in ("cpu", "cuda"):
+        raise UsageError(f"--device {device} is unknown: give cpu or cuda")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise FacecurateError("torch sees no CUDA device here: use --device cpu")
+    return device

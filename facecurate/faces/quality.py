@@ -1,0 +1,84 @@
+"""How usable a face is: pose from five points, sharpness and brightness of a crop."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+SHARPNESS_SIZE = 112  # pixels; sharpness is compared between crops of different sizes
+
+# An average adult face in millimetres, x right in the image, y down, z away from the camera: left
+# eye, right eye, nose tip, left and right mouth corner. Rounded from anthropometric means (eyes 63
+# apart, mouth 50 wide); poses of other faces are off by a few degrees.
+FACE = np.array(
+    [
+        (-31.5, 0.0, 0.0),
+        (31.5, 0.0, 0.0),
+        (0.0, 37.0, -28.0),
+        (-25.0, 68.0, -3.0),
+        (25.0, 68.0, -3.0),
+    ]
+)
+
+
+def pose_from_points(landmarks: ArrayLike) -> tuple[float, float, float]:
+    """Yaw, pitch and roll in degrees, approximately, from five points (10,) of a face.
+
+    All are 0 for a face that looks into the camera. Yaw grows as the face turns to the image's
+    right, pitch as it looks up, roll as the head tilts clockwise in the image. The turn is roll
+    after yaw after pitch. From a scaled orthographic fit of ``FACE`` (DeMenthon and Davis 1995,
+    first iteration). Without all five points yaw and pitch are NaN and roll is the slope of the
+    line between the eyes; without the eyes that is NaN too.
+    """
+    points = np.asarray(landmarks, np.float64).reshape(5, 2)
+    turn = _orthographic_turn(points) if np.isfinite(points).all() else None
+    if turn is None:
+        return math.nan, math.nan, eye_roll(points)
+    yaw = math.asin(max(-1.0, min(1.0, float(turn[2, 0]))))
+    pitch = -math.atan2(float(turn[2, 1]), float(turn[2, 2]))
+    roll = math.atan2(float(turn[1, 0]), float(turn[0, 0]))
+    return math.degrees(yaw), math.degrees(pitch), math.degrees(roll)
+
+
+def eye_roll(points: NDArray[np.float64]) -> float:
+    """The slope of the line from left to right eye of (5, 2) points, degrees clockwise, or NaN."""
+    dx, dy = points[1] - points[0]
+    return math.degrees(math.atan2(dy, dx)) if (dx, dy) != (0.0, 0.0) else math.nan
+
+
+def _orthographic_turn(points: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """The rotation matrix (3, 3) whose scaled first two rows best give (5, 2) ``points``."""
+    model = FACE - FACE.mean(axis=0)
+    rows = np.linalg.lstsq(model, points - points.mean(axis=0), rcond=None)[0].T  # (2, 3)
+    left, strength, right = np.linalg.svd(rows, full_matrices=False)
+    if strength[0] <= 0.0 or strength[1] < 1e-6 * strength[0]:
+        return None  # all points on one line
+    across = left @ right  # the nearest two orthogonal unit rows
+    return np.vstack([across, np.cross(across[0], across[1])])
+
+
+def sharpness(crop: NDArray[Any]) -> float:
+    """Variance of the Laplacian of a crop's luma (0-255) at 112 x 112 pixels; larger is sharper.
+
+    ``crop``: (h, w, 3) RGB or (h, w), uint8. (Pech-Pacheco et al. 2000.)
+    """
+    grey = luma(crop)
+    method = cv2.INTER_AREA if min(grey.shape) > SHARPNESS_SIZE else cv2.INTER_LINEAR
+    fixed = cv2.resize(grey, (SHARPNESS_SIZE, SHARPNESS_SIZE), interpolation=method)
+    return float(cv2.Laplacian(np.asarray(fixed, np.float64), cv2.CV_64F).var())
+
+
+def brightness(crop: NDArray[Any]) -> float:
+    """Mean luma of a crop, 0-255. ``crop``: (h, w, 3) RGB or (h, w), uint8."""
+    return float(luma(crop).mean())
+
+
+def luma(crop: NDArray[Any]) -> NDArray[np.float64]:
+    """(h, w) luma, 0-255, by the weights of ITU-R BT.601."""
+    if crop.ndim == 2:
+        return crop.astype(np.float64)
+    return np.asarray(crop[..., :3].astype(np.float64) @ np.array([0.299, 0.587, 0.114]))

@@ -1,0 +1,265 @@
+"""``import``: pictures that lie in a folder, or a dataset that the user holds, into ``photos/``."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from facecurate import images, storage
+from facecurate.datasets.annotated import Annotated
+from facecurate.errors import FacecurateError
+from facecurate.pool import Pool, chunks, stem_of, write_part
+from facecurate.records import GIVEN_SCHEMA, PHOTO_SCHEMA, Given, Photo, to_table
+from facecurate.stats import Stats
+from facecurate.tars import TarWriter
+from facecurate.text import storable
+from facecurate.workers import Progress, Task, map_tasks, silent
+from facecurate.workspace import Dataset, tombstones
+
+SPDX = frozenset(
+    f"CC-BY{terms}-{version}"
+    for terms in ("", "-SA", "-NC", "-NC-SA", "-ND", "-NC-ND")
+    for version in ("2.0", "2.5", "3.0", "4.0")
+) | {"CC0-1.0", "CC-PDDC", "PDDL-1.0", "Apache-2.0", "MIT"}
+
+
+def license_id(text: str | None) -> str | None:
+    """An SPDX id as it is, anything else as ``LicenseRef-...``."""
+    if text is None or text in SPDX or text.startswith("LicenseRef-"):
+        return text
+    return "LicenseRef-" + (re.sub(r"[^A-Za-z0-9.-]+", "-", text).strip("-") or "unnamed")
+
+
+def photo_id(name: str, source: str) -> str:
+    """The id of a local picture: dataset name and a hash of its path relative to the source."""
+    return f"{name}-{hashlib.sha256(os.fsencode(source)).hexdigest()[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportTask(Task):
+    """The pictures of one part, as a worker gets them."""
+
+    dataset: str
+    folder: str  # photos/
+    root: str
+    paths: tuple[str, ...]
+    annotated: tuple[Annotated, ...]  # empty, or one for each path
+    settings: Mapping[str, Any]
+    tombstones: frozenset[tuple[str, bytes]]
+
+
+def import_folder(
+    dataset: Dataset,
+    source: str,
+    *,
+    license: str | None = None,
+    workers: int = 0,
+    redo: bool = False,
+    progress: Progress = silent,
+) -> Stats:
+    """Takes every file below ``source``: pictures are stored as they are, the rest has a reason.
+
+    Raises FacecurateError if the folder is missing or empty, or if a picture that was imported
+    under the same path now has other bytes.
+    """
+    if not storage.is_folder(source):
+        raise FacecurateError(f"{source} is no folder: give the folder that holds the pictures")
+    settings = {"origin": "collected", "license": license_id(license), **_limits()}
+    found = [(path, None) for path in storage.walk(source)]
+    if not found:
+        raise FacecurateError(f"{source} holds no files: give the folder that holds the pictures")
+    return _import(dataset, source, found, settings, workers=workers, redo=redo, progress=progress)
+
+
+def import_annotated(
+    dataset: Dataset,
+    root: str,
+    annotated: Iterable[Annotated],
+    *,
+    source_id: str,
+    rendered: bool,
+    license: str | None = None,
+    workers: int = 0,
+    redo: bool = False,
+    progress: Progress = silent,
+) -> Stats:
+    """Takes the pictures and labels that an adapter lists, in its order."""
+    origin = "rendered" if rendered else "dataset"
+    settings = {"origin": origin, "license": license_id(license), "source": source_id, **_limits()}
+    found = [(photo.source, photo) for photo in annotated]
+    return _import(dataset, root, found, settings, workers=workers, redo=redo, progress=progress)
+
+
+def _limits() -> dict[str, int]:
+    return dataclasses.asdict(images.DEFAULT_LIMITS)
+
+
+def _import(
+    dataset: Dataset,
+    root: str,
+    found: Sequence[tuple[str, Annotated | None]],
+    settings: Mapping[str, Any],
+    *,
+    workers: int,
+    redo: bool,
+    progress: Progress,
+) -> Stats:
+    with dataset.lock("import") as taken_over:
+        pool = Pool(dataset.path("photos"))
+        storage.sweep(pool.url)
+        notes = [taken_over or ""]
+        if redo and pool.stems():
+            notes.append(f"{len(pool.stems())} parts discarded by --redo")
+            storage.delete(pool.url)
+        known = _known(pool)
+        new = [(p, a) for p, a in found if photo_id(dataset.name, p) not in known]
+        _check_unchanged(dataset, root, known, found)
+        tasks = _tasks(dataset, pool, root, new, settings)
+        shared = storage.is_shared(pool.url) and storage.is_shared(root)
+        map_tasks(
+            import_part,
+            tasks,
+            workers=workers,
+            in_process=not shared,
+            total=len(new),
+            progress=progress,
+        )
+        if len(new) < len(found):
+            notes.append(f"{len(found) - len(new):,} were here already")
+        return pool.stats().noted(*notes)
+
+
+def _known(pool: Pool) -> dict[str, int | None]:
+    """The photos that are here, with their sizes in bytes."""
+    table = pool.tables(PHOTO_SCHEMA).select(["photo_id", "bytes"])
+    return dict(zip(table["photo_id"].to_pylist(), table["bytes"].to_pylist(), strict=True))
+
+
+def _check_unchanged(
+    dataset: Dataset,
+    root: str,
+    known: Mapping[str, int | None],
+    found: Sequence[tuple[str, Annotated | None]],
+) -> None:
+    """An id is a path: another picture under a known path would be lost without a word."""
+    changed = []
+    for path, _ in found:
+        size = known.get(photo_id(dataset.name, path))
+        url = storage.join(root, path)
+        if size is not None and storage.is_file(url) and storage.size(url) != size:
+            changed.append(path)
+    if changed:
+        raise FacecurateError(
+            f"{len(changed)} files, {changed[0]} among them, were imported into {dataset.name} "
+            "with other bytes: import this folder under another --name, or --redo"
+        )
+
+
+def _tasks(
+    dataset: Dataset,
+    pool: Pool,
+    root: str,
+    new: Sequence[tuple[str, Annotated | None]],
+    settings: Mapping[str, Any],
+) -> list[ImportTask]:
+    """Cuts what is new into parts; an interrupted import cuts the rest in the same places."""
+    used = set(pool.stems())
+    free = (stem for stem in map(stem_of, range(len(used) + len(new) + 1)) if stem not in used)
+    gone = tombstones(dataset.workspace)
+    return [
+        ImportTask(
+            stem,
+            dataset.name,
+            pool.url,
+            root,
+            tuple(path for path, _ in chunk),
+            tuple(a for _, a in chunk if a is not None),
+            settings,
+            gone,
+        )
+        for stem, chunk in zip(free, chunks(new), strict=False)
+    ]
+
+
+# -- one part --------------------------------------------------------------------------------
+
+
+def import_part(task: ImportTask, tick: Callable[[int], None]) -> None:
+    """Reads, checks and stores the pictures of one part."""
+    labels = task.annotated or (None,) * len(task.paths)
+    writer = write_part(task.folder, task.name, tool="import", settings=task.settings, inputs={})
+    with writer as part:
+        rows = []
+        with part.file("tar") as file:
+            tar = TarWriter(file)
+            for path, annotated in zip(task.paths, labels, strict=True):
+                rows.append(_import_photo(task, path, annotated, tar))
+                tick(1)
+            tar.close()
+        part.write_table(to_table(rows, PHOTO_SCHEMA))
+        if task.annotated:
+            given = [g for row, a in zip(rows, task.annotated, strict=True) for g in _given(row, a)]
+            part.write_table(to_table(given, GIVEN_SCHEMA), "given.parquet")
+        part.stats = Stats.of("photos", (row.reason for row in rows))
+
+
+def _import_photo(
+    task: ImportTask, path: str, annotated: Annotated | None, tar: TarWriter
+) -> Photo:
+    row = Photo(
+        photo_id=photo_id(task.dataset, path),
+        source=storable(path),
+        origin=task.settings["origin"],
+        license=task.settings["license"],
+        sequence=annotated.sequence if annotated else None,
+        frame=annotated.frame if annotated else None,
+        subject=annotated.subject if annotated else None,
+        session=annotated.session if annotated else None,
+        split=annotated.split if annotated else None,
+    )
+    try:
+        data = _read(storage.join(task.root, path))
+    except images.ImageRejectedError as error:
+        return dataclasses.replace(row, status="dropped", reason=error.reason)
+    digest = hashlib.sha256(data).digest()
+    row = dataclasses.replace(row, sha256=digest, bytes=len(data))
+    try:
+        if _is_gone(row, digest, task.tombstones):
+            raise images.ImageRejectedError("tombstoned")
+        header = images.decode(data).header
+    except images.ImageRejectedError as error:
+        return dataclasses.replace(row, status="dropped", reason=error.reason)
+    tar.add(f"{row.photo_id}.{images.extension(header)}", data)
+    return dataclasses.replace(
+        row, width=header.width, height=header.height, exif_orientation=header.orientation
+    )
+
+
+def _read(url: str) -> bytes:
+    try:
+        if not storage.is_file(url):
+            raise images.ImageRejectedError("unreadable", "no regular file")
+        if storage.size(url) > images.DEFAULT_LIMITS.max_bytes:
+            raise images.ImageRejectedError("too_many_bytes")
+        return storage.read(url)
+    except OSError as error:
+        raise images.ImageRejectedError("unreadable", str(error)) from error
+
+
+def _is_gone(row: Photo, digest: bytes, gone: frozenset[tuple[str, bytes]]) -> bool:
+    by_id = hashlib.sha256(row.photo_id.encode()).digest()
+    by_bytes = hashlib.sha256(digest.hex().encode()).digest()
+    return ("photo", by_id) in gone or ("sha256", by_bytes) in gone
+
+
+def _given(row: Photo, annotated: Annotated) -> list[Given]:
+    names = {f.name for f in dataclasses.fields(Given)} - {"photo_id", "face_index"}
+    return [
+        Given(row.photo_id, i, **{name: getattr(face, name, None) for name in names})
+        for i, face in enumerate(annotated.faces)
+    ]

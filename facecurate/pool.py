@@ -1,0 +1,355 @@
+"""Pools of parts: what is finished, what is current, and how the missing parts are made.
+
+A part ``NNNNN`` is its files and ``NNNNN.json``, which is written last and names the settings, the
+digests of what went in and of what came out. A step that reads one pool and writes another makes
+the parts that are missing or whose inputs changed, in worker processes, and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+
+from facecurate import FORMAT, __version__, storage
+from facecurate.errors import DamagedError, NoSpaceError, SettingsError
+from facecurate.records import check_format, from_parquet, to_parquet
+from facecurate.stats import Count, Stats
+from facecurate.text import printable
+from facecurate.workers import Progress, Task, map_tasks, silent
+
+PART_SIZE = 1000  # photos, at most
+
+
+@dataclass(frozen=True, slots=True)
+class PartInfo:
+    """What a part's JSON says."""
+
+    tool: str
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]  # file -> SHA-256
+    outputs: Mapping[str, str]
+    stats: Stats
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A folder of parts."""
+
+    url: str
+
+    @property
+    def name(self) -> str:
+        """The folder's own name, as it stands in ``inputs``."""
+        return storage.name(self.url)
+
+    def stems(self) -> list[str]:
+        """Names of the finished parts, in order."""
+        return [n[:-5] for n in storage.list(self.url) if n.endswith(".json") and n[0].isdigit()]
+
+    def file(self, stem: str, suffix: str) -> str:
+        """The url of one of a part's files."""
+        return storage.join(self.url, f"{stem}.{suffix}")
+
+    def info(self, stem: str) -> PartInfo:
+        """Reads a part's JSON. Raises DamagedError."""
+        return read_info(self.file(stem, "json"))
+
+    def table(self, stem: str, schema: pa.Schema, suffix: str = "parquet") -> pa.Table:
+        """Reads one of a part's tables."""
+        url = self.file(stem, suffix)
+        try:
+            return from_parquet(storage.read(url), schema, url)
+        except FileNotFoundError as error:
+            raise DamagedError(f"{url} is missing: 'facecurate verify' says what to do") from error
+
+    def tables(self, schema: pa.Schema, suffix: str = "parquet") -> pa.Table:
+        """One table of all parts that have a file with that suffix."""
+        stems = self.stems()
+        if suffix != "parquet":
+            stems = [s for s in stems if f"{s}.{suffix}" in self.info(s).outputs]
+        tables = [self.table(s, schema, suffix).select(schema.names) for s in stems]
+        return pa.concat_tables(tables) if tables else schema.empty_table()
+
+    def stats(self) -> Stats:
+        """The sum of all parts' counts."""
+        return sum((self.info(stem).stats for stem in self.stems()), Stats())
+
+    def lineage(self, stem: str, info: PartInfo | None = None) -> dict[str, str]:
+        """A part's files and digests, as a later step names its inputs."""
+        outputs = (info or self.info(stem)).outputs
+        return {f"{self.name}/{file}": digest for file, digest in sorted(outputs.items())}
+
+    def digest(self) -> str:
+        """One digest of everything in the pool, for tables made from all of it."""
+        lines = [f"{f} {d}" for stem in self.stems() for f, d in self.lineage(stem).items()]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def remove(self, stem: str) -> None:
+        """Deletes a part, its JSON first."""
+        storage.delete(self.file(stem, "json"))
+        for name in storage.list(self.url):
+            if name.split(".", 1)[0] == stem:
+                storage.delete(storage.join(self.url, name))
+
+
+def stem_of(number: int) -> str:
+    """The name of the ``number``-th part."""
+    return f"{number:05d}"
+
+
+def read_info(url: str) -> PartInfo:
+    """Reads the JSON of a part or of a table. Raises DamagedError."""
+    try:
+        data = json.loads(storage.read(url))
+        check_format(data.get("format"), url)
+        stats = Stats.from_json(data["stats"])
+        return PartInfo(data["tool"], data["settings"], data["inputs"], data["outputs"], stats)
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+        raise DamagedError(f"{url} is damaged: {printable(error)}") from error
+
+
+class _Hashing:
+    """A binary file that also computes the SHA-256 of what is written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        self.size += len(data)
+        return self._file.write(data)
+
+    def tell(self) -> int:
+        return self.size
+
+
+@dataclass(slots=True)
+class PartWriter:
+    """The files of a part, or of a table, that is being made."""
+
+    folder: str
+    stem: str
+    stats: Stats = field(default_factory=Stats)
+    outputs: dict[str, str] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def file(self, suffix: str) -> Iterator[BinaryIO]:
+        """A file of this part; it appears under its name when the block ends."""
+        name = f"{self.stem}.{suffix}"
+        with storage.writing(storage.join(self.folder, name)) as file:
+            hashing = _Hashing(file)
+            yield cast(BinaryIO, hashing)
+        self.outputs[name] = hashing.sha256.hexdigest()
+
+    def write(self, suffix: str, data: bytes) -> None:
+        """A whole file of this part."""
+        with self.file(suffix) as file:
+            file.write(data)
+
+    def write_table(self, table: pa.Table, suffix: str = "parquet") -> None:
+        """A table of this part."""
+        self.write(suffix, to_parquet(table))
+
+
+@contextlib.contextmanager
+def write_part(
+    folder: str, stem: str, *, tool: str, settings: Mapping[str, Any], inputs: Mapping[str, str]
+) -> Iterator[PartWriter]:
+    """Makes one part: its JSON goes first if it was there, and comes back last."""
+    url = storage.join(folder, f"{stem}.json")
+    storage.delete(url)
+    part = PartWriter(folder, stem)
+    yield part
+    data = {
+        "format": FORMAT,
+        "tool": f"facecurate {__version__} {tool}",
+        "settings": settings,
+        "inputs": inputs,
+        "outputs": dict(sorted(part.outputs.items())),
+        "stats": part.stats.to_json(),
+    }
+    storage.write_atomic(url, json_bytes(data))
+
+
+def json_bytes(data: Any) -> bytes:
+    """JSON that depends on the data alone."""
+    return (json.dumps(data, indent=1, ensure_ascii=True) + "\n").encode()
+
+
+def check_settings(found: Mapping[str, Any], wanted: Mapping[str, Any], what: str) -> None:
+    """Raises SettingsError, naming the first setting that differs, unless both are equal."""
+    for key in sorted({*found, *wanted}):
+        before, now = found.get(key), wanted.get(key)
+        if before != now:
+            raise SettingsError(
+                f"{what} was made with {key} = {_shown(before)}, now it is {_shown(now)}: "
+                f"use the old value, or --redo to make it anew"
+            )
+
+
+def _shown(value: Any) -> str:
+    return "unset" if value is None else printable(json.dumps(value), 80)
+
+
+# -- a step from pool to pool ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PartTask(Task):
+    """One part to be made, as a worker gets it."""
+
+    source: str  # url of the pool that is read
+    target: str  # url of the pool that is written
+    tool: str
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    items: int
+
+    def writer(self) -> contextlib.AbstractContextManager[PartWriter]:
+        """Opens the part for writing."""
+        return write_part(
+            self.target, self.name, tool=self.tool, settings=self.settings, inputs=self.inputs
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a step would do now."""
+
+    missing: tuple[PartTask, ...]
+    current: tuple[str, ...]
+    changed: int  # parts that are remade because their input changed
+    orphans: tuple[str, ...]  # parts whose input part is gone
+
+
+def plan_step(
+    source: Pool,
+    target: Pool,
+    *,
+    tool: str,
+    settings: Mapping[str, Any],
+    beside: Sequence[Pool] = (),
+) -> Plan:
+    """Compares what is there with what would be made. Raises SettingsError.
+
+    ``beside``: further pools whose part of the same name is an input where it exists.
+    """
+    settings = json.loads(json.dumps(settings))  # tuples become lists, as when read back
+    done, stems = set(target.stems()), source.stems()
+    others = [(pool, set(pool.stems())) for pool in beside]
+    present = set(storage.list(target.url))
+    missing, current, changed = [], [], 0
+    for stem in stems:
+        before = source.info(stem)
+        inputs = source.lineage(stem, before)
+        for pool, stems_beside in others:
+            if stem in stems_beside:
+                inputs |= pool.lineage(stem)
+        if stem in done:
+            info = target.info(stem)
+            check_settings(info.settings, settings, f"{target.name}/{stem}")
+            if info.inputs == inputs and present.issuperset(info.outputs):
+                current.append(stem)
+                continue
+            changed += 1
+        items = next(iter(before.stats.counts.values()), Count()).taken
+        missing.append(PartTask(stem, source.url, target.url, tool, settings, inputs, items))
+    orphans = tuple(sorted(done.difference(stems)))
+    return Plan(tuple(missing), tuple(current), changed, orphans)
+
+
+def run_step(
+    source: Pool,
+    target: Pool,
+    make: Callable[[PartTask, Callable[[int], None]], None],
+    *,
+    tool: str,
+    settings: Mapping[str, Any],
+    workers: int,
+    beside: Sequence[Pool] = (),
+    redo: bool = False,
+    progress: Progress = silent,
+) -> Stats:
+    """Makes the parts of ``target`` that are not current and returns the whole pool's counts.
+
+    ``make`` is a module-level function that writes one part through ``task.writer()`` and tells
+    how many items it has done. The caller holds the dataset's lock.
+    """
+    storage.sweep(target.url)
+    notes = []
+    if redo and target.stems():
+        notes.append(f"{len(target.stems())} parts discarded by --redo")
+        storage.delete(target.url)
+    plan = plan_step(source, target, tool=tool, settings=settings, beside=beside)
+    for stem in plan.orphans:
+        target.remove(stem)
+    room = _Room(target.url)
+    total = sum(task.items for task in plan.missing)
+    map_tasks(
+        make,
+        plan.missing,
+        workers=workers,
+        in_process=not (storage.is_shared(source.url) and storage.is_shared(target.url)),
+        total=total,
+        progress=progress,
+        finished=lambda task: room.check(target, task.name),
+    )
+    if plan.changed:
+        notes.append(f"{plan.changed} parts made again because their input had changed")
+    if plan.orphans:
+        notes.append(f"{len(plan.orphans)} parts removed because their input is gone")
+    if plan.current:
+        notes.append(f"{len(plan.current)} parts were up to date")
+    return target.stats().noted(*notes)
+
+
+class _Room:
+    """Stops a step before the disk is full: below twice what its first part took."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._needed: int | None = None
+
+    def check(self, target: Pool, stem: str) -> None:
+        if self._needed is None:
+            outputs = target.info(stem).outputs
+            self._needed = 2 * sum(storage.size(storage.join(target.url, f)) for f in outputs)
+        free = storage.free_space(self._url)
+        if free is not None and free < self._needed:
+            raise NoSpaceError(
+                f"{free:,} bytes are free at {self._url} and the next part may need "
+                f"{self._needed:,}: free {self._needed - free:,} more and run the same command"
+            )
+
+
+# -- a table made from everything --------------------------------------------------------------
+
+
+def table_is_current(
+    folder: str, stem: str, *, settings: Mapping[str, Any], inputs: Mapping[str, str], redo: bool
+) -> bool:
+    """True if the table ``stem`` exists, was made from the same inputs and with these settings.
+
+    Raises SettingsError for other settings unless ``redo``.
+    """
+    url = storage.join(folder, f"{stem}.json")
+    if redo or not storage.exists(url):
+        return False
+    info = read_info(url)
+    check_settings(info.settings, json.loads(json.dumps(settings)), stem)
+    files = set(storage.list(folder))
+    return info.inputs == dict(inputs) and files.issuperset(info.outputs)
+
+
+def chunks(items: Sequence[Any], size: int = PART_SIZE) -> Iterator[Sequence[Any]]:
+    """Consecutive slices of at most ``size`` items."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,344 @@
+"""The columns of every table, stated once, and the closed list of reasons.
+
+Geometry is in pixels of the EXIF-turned photo: x right, y down, a pixel's centre at its integer
+coordinates. A frozen dataclass stands beside each schema; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from facecurate import FORMAT
+from facecurate.errors import DamagedError
+
+REASONS: dict[str, str] = {
+    # photos, at import
+    "empty": "the file has no bytes",
+    "not_an_image": "the bytes start like no image format that is read",
+    "unreadable": "the file could not be read from where it lies",
+    "unsupported": "an image whose format or variant is not read",
+    "truncated": "the image ends before its pixels do",
+    "broken": "the image contradicts its own format",
+    "too_many_pixels": "more pixels than the limit; not decoded",
+    "too_many_bytes": "more bytes than the limit; not read",
+    "too_small": "smaller than the smallest side asked for",
+    "tombstoned": "taken down from this workspace before",
+    # photos, at detect
+    "no_face": "the detector found no face",
+    # faces
+    "face_too_small": "the face's longer side is below --min-face",
+    "not_detected": "an annotated face that the detector did not find",
+    "no_points": "the crop needs points that the detector does not give",
+    # decisions on the way into shards
+    "duplicate": "a copy of a face that is kept",
+    "overlap": "a copy of a picture in an evaluation set",
+    "not_in_subset": "not in the list given by --subset",
+    "dropped_earlier": "dropped when faces were detected",
+}
+
+ORIGINS = ("collected", "dataset", "rendered")
+
+AU_NUMBERS = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)  # the order of label_au (DISFA's twelve)
+
+_BOX = pa.list_(pa.float32(), 4)  # x0 y0 x1 y1
+_LANDMARKS = pa.list_(pa.float32(), 10)  # x y of left eye, right eye, nose, mouth left, mouth right
+_MATRIX = pa.list_(pa.float32(), 6)  # 2 x 3 row-major, photo -> crop
+_TIME = pa.timestamp("s", tz="UTC")
+_POINTS = pa.list_(pa.float32())  # x y x y ...
+
+
+def _schema(*columns: tuple[str, pa.DataType], **metadata: str) -> pa.Schema:
+    marks = {"facecurate.format": str(FORMAT)}
+    marks |= {f"facecurate.{key}": value for key, value in metadata.items()}
+    return pa.schema(list(columns), metadata=marks)
+
+
+PHOTO_SCHEMA = _schema(
+    ("photo_id", pa.string()),
+    ("source", pa.string()),  # "flickr", or the POSIX path relative to SOURCE
+    ("url", pa.string()),  # where the bytes came from; null for local files
+    ("page_url", pa.string()),
+    ("owner", pa.string()),
+    ("author", pa.string()),
+    ("title", pa.string()),
+    ("license", pa.string()),  # SPDX id or LicenseRef-...
+    ("license_seen_at", _TIME),
+    ("sha256", pa.binary(32)),  # of the stored bytes
+    ("bytes", pa.int64()),
+    ("width", pa.int32()),  # pixels, after the EXIF turn
+    ("height", pa.int32()),
+    ("exif_orientation", pa.int8()),  # 1-8 as found
+    ("fetched_at", _TIME),  # null for local files
+    ("uploaded_at", _TIME),
+    ("taken_at", _TIME),
+    ("origin", pa.string()),  # collected, dataset, rendered
+    ("sequence", pa.string()),
+    ("frame", pa.int32()),
+    ("subject", pa.string()),  # only ever the source's own label
+    ("session", pa.string()),
+    ("split", pa.string()),
+    ("status", pa.string()),  # ok, dropped
+    ("reason", pa.string()),  # of REASONS, for dropped
+)
+
+_LABELS: tuple[tuple[str, pa.DataType], ...] = (
+    ("points", _POINTS),  # photo pixels
+    ("points_visible", pa.list_(pa.bool_())),
+    ("label_identity", pa.string()),
+    ("label_au", pa.list_(pa.float32())),  # intensities in the order of the metadata; NaN missing
+    ("label_valence", pa.float32()),
+    ("label_arousal", pa.float32()),
+    ("label_expression", pa.int32()),
+    ("label_pose", pa.list_(pa.float32(), 3)),  # yaw pitch roll, degrees
+    ("label_mesh", pa.string()),  # name of a tar member
+)
+LABEL_COLUMNS = tuple(name for name, _ in _LABELS)
+_AU = ",".join(map(str, AU_NUMBERS))
+
+GIVEN_SCHEMA = _schema(
+    ("photo_id", pa.string()),
+    ("face_index", pa.int32()),
+    ("box", _BOX),
+    ("landmarks", _LANDMARKS),
+    *_LABELS,
+    au=_AU,
+)
+
+FACE_SCHEMA = _schema(
+    ("key", pa.string()),  # <photo_id>_<face_index, three digits or more>
+    ("photo_id", pa.string()),
+    ("face_index", pa.int32()),  # 0 = highest score
+    ("box", _BOX),
+    ("landmarks", _LANDMARKS),  # NaN where the detector does not say
+    ("score", pa.float32()),
+    ("size", pa.float32()),  # pixels of the photo, the box's longer side
+    ("crop", pa.string()),  # box, arcface112, ...
+    ("crop_size", pa.int32()),  # pixels, side of the stored crop
+    ("matrix", _MATRIX),
+    ("outside", pa.float32()),  # share of the crop outside the photo, 0-1
+    ("yaw", pa.float32()),  # degrees, from the five points
+    ("pitch", pa.float32()),
+    ("roll", pa.float32()),
+    ("sharpness", pa.float32()),
+    ("brightness", pa.float32()),  # mean luma, 0-255
+    ("status", pa.string()),
+    ("reason", pa.string()),
+    *_LABELS,
+    au=_AU,
+)
+
+HASH_SCHEMA = _schema(
+    ("key", pa.string()),
+    ("level", pa.string()),  # photo, face
+    ("phash64", pa.binary(8)),  # null for pictures without structure
+    ("phash64_mirror", pa.binary(8)),
+    ("phash256", pa.binary(32)),
+    ("phash256_mirror", pa.binary(32)),
+)
+
+CLUSTER_SCHEMA = _schema(
+    ("key", pa.string()),
+    ("level", pa.string()),
+    ("cluster", pa.int32()),
+    ("keep", pa.bool_()),
+    ("kept_key", pa.string()),
+    ("method", pa.string()),  # exact, phash, embedding, photo
+    ("mirrored", pa.bool_()),  # against the kept one
+    ("distance", pa.float32()),  # bits of the 256-bit hash to the kept one
+)
+
+OVERLAP_SCHEMA = _schema(
+    ("key", pa.string()),
+    ("dataset", pa.string()),
+    ("other_key", pa.string()),
+    ("method", pa.string()),
+    ("distance", pa.float32()),
+    ("drop", pa.bool_()),
+)
+
+INDEX_SCHEMA = _schema(
+    ("key", pa.string()),
+    ("shard", pa.string()),  # file name
+    ("offset", pa.int64()),  # of the picture's bytes in the shard
+    ("size", pa.int32()),
+    ("json_offset", pa.int64()),
+    ("json_size", pa.int32()),
+)
+
+DECISION_SCHEMA = _schema(
+    ("key", pa.string()),
+    ("kept", pa.bool_()),
+    ("step", pa.string()),
+    ("reason", pa.string()),
+    ("ref", pa.string()),  # the kept face, the evaluation picture, ...
+)
+
+SUBSET_SCHEMA = _schema(("key", pa.string()))
+
+TOMBSTONE_SCHEMA = _schema(
+    ("kind", pa.string()),  # photo, owner, url, sha256, face
+    ("id_sha256", pa.binary(32)),  # of the normalised id
+    ("phash256", pa.binary(32)),
+    ("time", _TIME),
+    ("reason", pa.string()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One row of ``photos/``; the columns' meaning is in ``PHOTO_SCHEMA``."""
+
+    photo_id: str
+    source: str
+    url: str | None = None
+    page_url: str | None = None
+    owner: str | None = None
+    author: str | None = None
+    title: str | None = None
+    license: str | None = None
+    license_seen_at: datetime | None = None
+    sha256: bytes | None = None
+    bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    exif_orientation: int | None = None
+    fetched_at: datetime | None = None
+    uploaded_at: datetime | None = None
+    taken_at: datetime | None = None
+    origin: str = "collected"
+    sequence: str | None = None
+    frame: int | None = None
+    subject: str | None = None
+    session: str | None = None
+    split: str | None = None
+    status: str = "ok"
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One annotated face of a source; the columns' meaning is in ``GIVEN_SCHEMA``."""
+
+    photo_id: str
+    face_index: int
+    box: Sequence[float] | None = None
+    landmarks: Sequence[float] | None = None
+    points: Sequence[float] | None = None
+    points_visible: Sequence[bool] | None = None
+    label_identity: str | None = None
+    label_au: Sequence[float] | None = None
+    label_valence: float | None = None
+    label_arousal: float | None = None
+    label_expression: int | None = None
+    label_pose: Sequence[float] | None = None
+    label_mesh: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One row of ``faces/``; the columns' meaning is in ``FACE_SCHEMA``."""
+
+    key: str
+    photo_id: str
+    face_index: int
+    box: Sequence[float] | None = None
+    landmarks: Sequence[float] | None = None
+    score: float | None = None
+    size: float | None = None
+    crop: str | None = None
+    crop_size: int | None = None
+    matrix: Sequence[float] | None = None
+    outside: float | None = None
+    yaw: float | None = None
+    pitch: float | None = None
+    roll: float | None = None
+    sharpness: float | None = None
+    brightness: float | None = None
+    status: str = "ok"
+    reason: str | None = None
+    points: Sequence[float] | None = None
+    points_visible: Sequence[bool] | None = None
+    label_identity: str | None = None
+    label_au: Sequence[float] | None = None
+    label_valence: float | None = None
+    label_arousal: float | None = None
+    label_expression: int | None = None
+    label_pose: Sequence[float] | None = None
+    label_mesh: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hash:
+    """One row of ``hashes/``; the columns' meaning is in ``HASH_SCHEMA``."""
+
+    key: str
+    level: str
+    phash64: bytes | None = None
+    phash64_mirror: bytes | None = None
+    phash256: bytes | None = None
+    phash256_mirror: bytes | None = None
+
+
+def face_key(photo_id: str, index: int) -> str:
+    """The key of a photo's ``index``-th face."""
+    return f"{photo_id}_{index:03d}"
+
+
+def to_table(rows: Iterable[Any], schema: pa.Schema) -> pa.Table:
+    """A table of dataclass instances or dicts; missing columns are null."""
+    dicts = [r if isinstance(r, dict) else _as_dict(r) for r in rows]
+    columns = [pa.array([d.get(f.name) for d in dicts], f.type) for f in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _as_dict(row: Any) -> dict[str, Any]:
+    return {f.name: getattr(row, f.name) for f in dataclasses.fields(row)}
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """Parquet bytes that depend on the table alone."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", compression_level=3)
+    return bytes(sink.getvalue())
+
+
+def from_parquet(data: bytes, schema: pa.Schema, what: str) -> pa.Table:
+    """A table with at least the columns of ``schema``: missing ones null, unknown ones kept.
+
+    Raises DamagedError, naming ``what``, for other bytes or a newer format.
+    """
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedError(f"{what} is damaged: {error}") from error
+    metadata = table.schema.metadata or {}
+    check_format(metadata.get(b"facecurate.format"), what)
+    for field in schema:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    unknown = [n for n in table.column_names if n not in schema.names]
+    known = table.select(schema.names).cast(schema)
+    for column in unknown:
+        known = known.append_column(column, table[column])
+    return known
+
+
+def check_format(found: bytes | str | int | None, what: str) -> None:
+    """Raises DamagedError unless ``found`` is a format that this version reads."""
+    try:
+        number = int(found) if found is not None else None
+    except ValueError:
+        number = None
+    if number is None:
+        raise DamagedError(f"{what} carries no facecurate.format: it is not ours or is damaged")
+    if number > FORMAT:
+        raise DamagedError(
+            f"{what} has format {number}, this version reads up to {FORMAT}: update facecurate"
+        )

@@ -1,0 +1,1 @@
+"""Cards and pages: what people read about a dataset or a result."""

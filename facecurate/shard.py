@@ -1,0 +1,403 @@
+"""``shard``: the faces that are kept, as plain WebDataset tars in one seeded global order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from facecurate import FORMAT, __version__, storage, tars
+from facecurate.errors import DamagedError, FacecurateError, UsageError
+from facecurate.pool import Pool, check_settings, json_bytes, read_info, write_part
+from facecurate.records import (
+    CLUSTER_SCHEMA,
+    DECISION_SCHEMA,
+    FACE_SCHEMA,
+    INDEX_SCHEMA,
+    LABEL_COLUMNS,
+    OVERLAP_SCHEMA,
+    PHOTO_SCHEMA,
+    SUBSET_SCHEMA,
+    from_parquet,
+    to_parquet,
+    to_table,
+)
+from facecurate.report.card import dataset_card
+from facecurate.stats import Stats
+from facecurate.workers import Progress, Task, map_tasks, silent
+from facecurate.workspace import Dataset, tombstones
+
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+_FACE_COLUMNS = [n for n in FACE_SCHEMA.names if n not in ("status", "reason")]
+_PHOTO_COLUMNS = ["split", "subject", "license", "author", "page_url", "origin"]
+_MEMBER_OVERHEAD = 2048  # two headers and the padding of two members, at most
+
+
+def shard(
+    dataset: Dataset,
+    *,
+    shard_size: str = "512MB",
+    subset: str | None = None,
+    seed: int = 0,
+    workers: int = 0,
+    redo: bool = False,
+    progress: Progress = silent,
+) -> Stats:
+    """Writes ``shards/`` from the kept faces and says of each face why it is in or out.
+
+    Raises FacecurateError when an earlier step is stale or missing, SettingsError when the shards
+    were written with other settings.
+    """
+    with dataset.lock("shard") as taken_over:
+        folder = dataset.path("shards")
+        if redo:
+            storage.delete(folder)
+        storage.sweep(folder)
+        faces = Pool(dataset.path("faces"))
+        if not faces.stems():
+            raise FacecurateError(
+                f"{dataset.name} has no faces yet: 'facecurate detect {dataset.name}'"
+            )
+        ledger = Ledger.read(dataset, subset)
+        kept = [row for row in ledger.rows if ledger.reason(row) is None]
+        settings = {
+            "shard_size": _bytes(shard_size),
+            "seed": seed,
+            "subset": _digest_of(subset),
+            "compression": "none",
+        }
+        _check(folder, settings)
+        tasks = plan_shards(folder, faces, kept, settings)
+        _remove_others(folder, {task.name for task in tasks})
+        missing = [task for task in tasks if not _current(task)]
+        map_tasks(
+            write_shard,
+            missing,
+            workers=workers,
+            in_process=not storage.is_shared(folder),
+            total=sum(len(task.rows) for task in missing),
+            progress=progress,
+        )
+        stats = _finish(dataset, folder, ledger, tasks, settings)
+        return stats.noted(taken_over or "", *ledger.remarks)
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?B?)", text.strip().upper())
+    if not match or match[2] not in _UNITS:
+        raise UsageError(f"--shard-size {text} is no size: write 512MB, 1GB or a number of bytes")
+    size = int(float(match[1]) * _UNITS[match[2]])
+    if size < 4096:
+        raise UsageError(f"--shard-size {text} holds no face: give at least 4KB")
+    return size
+
+
+def _digest_of(url: str | None) -> str | None:
+    return storage.digest(url) if url else None
+
+
+# -- the ledger: why a face is in or out -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Every face row with what the earlier steps decided about it."""
+
+    rows: list[dict[str, Any]]
+    dropped: Mapping[str, tuple[str, str, str | None]]  # key -> step, reason, reference
+    remarks: tuple[str, ...]
+    steps: Mapping[str, str]
+
+    @staticmethod
+    def read(dataset: Dataset, subset: str | None) -> Ledger:
+        """Reads faces, clusters, overlaps, tombstones and the subset list."""
+        rows = _face_rows(dataset)
+        dropped: dict[str, tuple[str, str, str | None]] = {}
+        remarks, steps = [], {}
+        for step, read in (("dedupe", _duplicates), ("decontaminate", _overlaps)):
+            decisions, remark = read(dataset)
+            dropped |= {k: v for k, v in decisions.items() if k not in dropped}
+            remarks += [remark] if remark else []
+            steps[step] = remark or "done"
+        dropped |= {k: v for k, v in _tombstoned(dataset, rows).items() if k not in dropped}
+        if subset:
+            listed = _subset_keys(subset)
+            unlisted = (r["key"] for r in rows if r["key"] not in listed)
+            dropped |= {k: ("shard", "not_in_subset", None) for k in unlisted if k not in dropped}
+        return Ledger(rows, dropped, tuple(remarks), steps)
+
+    def reason(self, row: Mapping[str, Any]) -> str | None:
+        """Why the face is left out; None if it is in."""
+        if row["status"] != "ok":
+            return "dropped_earlier"
+        decision = self.dropped.get(row["key"])
+        return decision[1] if decision else None
+
+    def decisions(self) -> Iterator[dict[str, Any]]:
+        """One row a face for ``decisions.parquet``."""
+        for row in self.rows:
+            if row["status"] != "ok":
+                yield _decision(row["key"], "detect", row["reason"], None)
+            elif row["key"] in self.dropped:
+                yield _decision(row["key"], *self.dropped[row["key"]])
+            else:
+                yield {"key": row["key"], "kept": True, "step": None, "reason": None, "ref": None}
+
+
+def _decision(key: str, step: str, reason: str, ref: str | None) -> dict[str, Any]:
+    return {"key": key, "kept": False, "step": step, "reason": reason, "ref": ref}
+
+
+def _face_rows(dataset: Dataset) -> list[dict[str, Any]]:
+    """Face rows joined with what is told of their photos."""
+    photos = Pool(dataset.path("photos"))
+    faces = Pool(dataset.path("faces"))
+    rows = []
+    for stem in faces.stems():
+        if faces.info(stem).inputs != photos_lineage(photos, stem):
+            raise FacecurateError(
+                f"faces/{stem} is older than its photos: 'facecurate detect {dataset.name}'"
+            )
+        table = photos.table(stem, PHOTO_SCHEMA)
+        about = {r["photo_id"]: r for r in table.select(["photo_id", *_PHOTO_COLUMNS]).to_pylist()}
+        for row in faces.table(stem, FACE_SCHEMA).to_pylist():
+            photo = about[row["photo_id"]]
+            rows.append({**row, **{c: photo[c] for c in _PHOTO_COLUMNS}, "part": stem})
+    return rows
+
+
+def photos_lineage(photos: Pool, stem: str) -> dict[str, str]:
+    """What a part of faces must have been made from to be current; empty if the photos are gone."""
+    return photos.lineage(stem) if stem in photos.stems() else {}
+
+
+_Decisions = dict[str, tuple[str, str, str | None]]
+
+
+def _duplicates(dataset: Dataset) -> tuple[_Decisions, str | None]:
+    if not dataset.has("clusters.json"):
+        return {}, "not deduplicated ('facecurate dedupe')"
+    hashes = Pool(dataset.path("hashes"))
+    if read_info(dataset.path("clusters.json")).inputs != {"hashes": hashes.digest()} or any(
+        hashes.info(stem).inputs.get(f"faces/{stem}.tar")
+        != Pool(dataset.path("faces")).info(stem).outputs[f"{stem}.tar"]
+        for stem in Pool(dataset.path("faces")).stems()
+    ):
+        raise FacecurateError(
+            f"clusters.parquet is older than the faces: 'facecurate dedupe {dataset.name}'"
+        )
+    url = dataset.path("clusters.parquet")
+    table = from_parquet(storage.read(url), CLUSTER_SCHEMA, url)
+    return {
+        row["key"]: ("dedupe", "duplicate", row["kept_key"])
+        for row in table.to_pylist()
+        if row["level"] == "face" and not row["keep"]
+    }, None
+
+
+def _overlaps(dataset: Dataset) -> tuple[_Decisions, str | None]:
+    if not dataset.has("overlaps.parquet"):
+        return {}, "not compared with evaluation sets"
+    url = dataset.path("overlaps.parquet")
+    table = from_parquet(storage.read(url), OVERLAP_SCHEMA, url)
+    return {
+        row["key"]: ("decontaminate", "overlap", f"{row['dataset']}:{row['other_key']}")
+        for row in table.to_pylist()
+        if row["drop"]
+    }, None
+
+
+def _tombstoned(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> _Decisions:
+    gone = tombstones(dataset.workspace)
+    if not gone:
+        return {}
+
+    def is_gone(row: Mapping[str, Any]) -> bool:
+        marks = (("photo", row["photo_id"]), ("face", row["key"]))
+        return any((kind, hashlib.sha256(i.encode()).digest()) in gone for kind, i in marks)
+
+    return {r["key"]: ("takedown", "tombstoned", None) for r in rows if is_gone(r)}
+
+
+def _subset_keys(url: str) -> frozenset[str]:
+    """The keys of a list: Parquet with a column ``key``, or text with one key a line."""
+    if url.endswith(".parquet"):
+        return frozenset(from_parquet(storage.read(url), SUBSET_SCHEMA, url)["key"].to_pylist())
+    return frozenset(line.strip() for line in storage.text_lines(url) if line.strip())
+
+
+# -- the plan and the tars -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ShardTask(Task):
+    """One tar to be written."""
+
+    folder: str
+    faces: str  # url of the pool that holds the crops
+    rows: tuple[Mapping[str, Any], ...]
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]
+
+
+def plan_shards(
+    folder: str, faces: Pool, kept: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
+) -> list[ShardTask]:
+    """Cuts the seeded order of all kept faces into tars of at most ``shard_size`` bytes."""
+    sizes = {s: tars.index(faces.file(s, "tar")) for s in {row["part"] for row in kept}}
+    lineage = {stem: faces.info(stem).outputs[f"{stem}.tar"] for stem in sizes}
+    order = sorted(kept, key=lambda row: _place(settings["seed"], row["key"]))
+    tasks: list[ShardTask] = []
+    for rows in _cut(order, sizes, settings["shard_size"]):
+        listed = hashlib.sha256("\n".join(row["key"] for row in rows).encode()).hexdigest()
+        parts = sorted({row["part"] for row in rows})
+        inputs = {f"faces/{stem}.tar": lineage[stem] for stem in parts} | {"keys": listed}
+        name = f"train-{len(tasks):06d}"
+        tasks.append(ShardTask(name, folder, faces.url, tuple(rows), settings, inputs))
+    return tasks
+
+
+def _place(seed: int, key: str) -> bytes:
+    """A hash order: what comes first does not depend on what else is there."""
+    return hashlib.sha256(f"{seed}/{key}".encode()).digest()
+
+
+def _cut(
+    order: Sequence[Mapping[str, Any]], sizes: Mapping[str, Mapping[str, tars.Member]], limit: int
+) -> Iterator[list[Mapping[str, Any]]]:
+    rows: list[Mapping[str, Any]] = []
+    used = 0
+    for row in order:
+        member = sizes[row["part"]].get(f"{row['key']}.jpg")
+        if member is None:
+            raise DamagedError(f"faces/{row['part']}.tar lacks {row['key']}: 'facecurate verify'")
+        size = member.size + len(_metadata(row)) + _MEMBER_OVERHEAD
+        if rows and used + size > limit:
+            yield rows
+            rows, used = [], 0
+        rows.append(row)
+        used += size
+    if rows:
+        yield rows
+
+
+def _metadata(row: Mapping[str, Any]) -> bytes:
+    """``KEY.json``: the face row, its labels, and what must be said of the photo."""
+    told = {c: row[c] for c in (*_FACE_COLUMNS, *_PHOTO_COLUMNS)}
+    told = {c: v for c, v in told.items() if v is not None or c not in LABEL_COLUMNS}
+    return json.dumps(_plain(told), ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def _plain(value: Any) -> Any:
+    """NaN is no JSON: unknown numbers become null."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and value != value else value
+
+
+def _current(task: ShardTask) -> bool:
+    url = storage.join(task.folder, f"{task.name}.json")
+    if not storage.exists(url):
+        return False
+    info = read_info(url)
+    present = storage.exists(storage.join(task.folder, f"{task.name}.tar"))
+    return present and info.inputs == task.inputs and dict(info.settings) == dict(task.settings)
+
+
+def _check(folder: str, settings: Mapping[str, Any]) -> None:
+    url = storage.join(folder, "dataset.json")
+    if storage.exists(url):
+        check_settings(json.loads(storage.read(url))["settings"], settings, "shards")
+
+
+def _remove_others(folder: str, names: set[str]) -> None:
+    for file in storage.list(folder):
+        if file.startswith("train-") and file.split(".", 1)[0] not in names:
+            storage.delete(storage.join(folder, file))
+
+
+def write_shard(task: ShardTask, tick: Callable[[int], None]) -> None:
+    """Copies the crops of one tar, byte for byte, each followed by its JSON."""
+    faces = Pool(task.faces)
+    parts = {row["part"] for row in task.rows}
+    crops = {stem: tars.index(faces.file(stem, "tar")) for stem in parts}
+    writer = write_part(
+        task.folder, task.name, tool="shard", settings=task.settings, inputs=task.inputs
+    )
+    with writer as part:
+        with part.file("tar") as file:
+            tar = tars.TarWriter(file)
+            for row in task.rows:
+                member = crops[row["part"]][f"{row['key']}.jpg"]
+                data = storage.read(faces.file(row["part"], "tar"), member.offset, member.size)
+                tar.add(member.name, data)
+                tar.add(f"{row['key']}.json", _metadata(row))
+                tick(1)
+            tar.close()
+        part.stats = Stats.of("faces", [None] * len(task.rows))
+
+
+# -- index, ledger and cards -----------------------------------------------------------------
+
+
+def _finish(
+    dataset: Dataset,
+    folder: str,
+    ledger: Ledger,
+    tasks: Sequence[ShardTask],
+    settings: Mapping[str, Any],
+) -> Stats:
+    files = {f"{t.name}.tar": _shard_digest(folder, t.name) for t in tasks}
+    outputs = {
+        "index.parquet": to_parquet(build_index(folder, list(files))),
+        "decisions.parquet": to_parquet(to_table(ledger.decisions(), DECISION_SCHEMA)),
+    }
+    stats = Stats.of("faces", (ledger.reason(row) for row in ledger.rows))
+    kept = [row for row in ledger.rows if ledger.reason(row) is None]
+    summary = {
+        "format": FORMAT,
+        "tool": f"facecurate {__version__} shard",
+        "name": dataset.name,
+        "samples": len(kept),
+        "shards": files,
+        "settings": settings,
+        "steps": ledger.steps,
+        "stats": stats.to_json(),
+        "origins": dict(sorted(Counter(row["origin"] for row in kept).items())),
+        "licenses": dict(sorted(Counter(row["license"] or "unknown" for row in kept).items())),
+        "lineage": {"faces": Pool(dataset.path("faces")).digest()},
+    }
+    outputs["README.md"] = dataset_card(summary).encode()
+    for file, data in outputs.items():
+        storage.write_atomic(storage.join(folder, file), data)
+    summary["outputs"] = {f: hashlib.sha256(data).hexdigest() for f, data in outputs.items()}
+    storage.write_atomic(storage.join(folder, "dataset.json"), json_bytes(summary))
+    return stats.noted(f"{len(files)} shards").with_facts(shards=len(files), samples=len(kept))
+
+
+def _shard_digest(folder: str, name: str) -> str:
+    return read_info(storage.join(folder, f"{name}.json")).outputs[f"{name}.tar"]
+
+
+def build_index(folder: str, files: Sequence[str]) -> pa.Table:
+    """``index.parquet`` from the tars' headers: where each face's picture and JSON lie."""
+    rows = []
+    for file in files:
+        found = tars.index(storage.join(folder, file))
+        for name, picture in found.items():
+            if not name.endswith(".jpg"):
+                continue
+            key = name[:-4]
+            told = found[f"{key}.json"]
+            rows.append((key, file, picture.offset, picture.size, told.offset, told.size))
+    columns = zip(*rows, strict=True) if rows else [[]] * len(INDEX_SCHEMA)
+    arrays = [pa.array(list(c), f.type) for c, f in zip(columns, INDEX_SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=INDEX_SCHEMA)

@@ -1,0 +1,276 @@
+"""All file access: local paths and any fsspec URL, each file finished or not there at all.
+
+A url is a local path or ``protocol://...``. Local writes go to ``.tmp-*`` beside the target, are
+flushed to the disk and renamed; remote ones are sent whole when they are complete. A lint rule
+(``tests/test_house.py``) forbids ``open`` anywhere else in the package.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import errno
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
+
+from facecurate.errors import DamagedError, NoSpaceError
+
+TEMPORARY = ".tmp-"
+_BLOCK = 1 << 20
+
+
+def is_local(url: str) -> bool:
+    """True for paths of this machine's file system."""
+    return "://" not in url
+
+
+def is_shared(url: str) -> bool:
+    """True where another process sees the same files (``memory://`` is one process's own)."""
+    return not url.startswith("memory://")
+
+
+def join(url: str, *names: str) -> str:
+    """``url`` followed by ``names``, separated by slashes."""
+    if is_local(url):
+        return os.path.join(url, *names)
+    return "/".join([url.rstrip("/"), *names])
+
+
+def name(url: str) -> str:
+    """The last component of ``url``."""
+    return url.rstrip("/").rsplit("/", 1)[-1]
+
+
+@cache
+def _filesystem(protocol: str) -> Any:
+    import fsspec
+
+    return fsspec.filesystem(protocol)
+
+
+def _remote(url: str) -> Any:
+    return _filesystem(url.split("://", 1)[0])
+
+
+def read(url: str, offset: int = 0, size: int | None = None) -> bytes:
+    """The bytes of a file, or ``size`` of them from ``offset``; fewer at the end of the file.
+
+    Raises FileNotFoundError.
+    """
+    if not is_local(url):
+        end = None if size is None else offset + size
+        return bytes(_remote(url).cat_file(url, start=offset or None, end=end))
+    with open(url, "rb") as file:
+        if offset:
+            file.seek(offset)
+        return file.read() if size is None else file.read(size)
+
+
+@contextlib.contextmanager
+def reading(url: str) -> Iterator[BinaryIO]:
+    """A seekable binary file."""
+    with open(url, "rb") if is_local(url) else _remote(url).open(url, "rb") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def writing(url: str) -> Iterator[BinaryIO]:
+    """A binary file that appears under ``url`` when the block ends without an error.
+
+    Raises NoSpaceError on a full disk, after removing the unfinished file.
+    """
+    with _local_target(url) if is_local(url) else _remote_target(url) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _local_target(url: str) -> Iterator[BinaryIO]:
+    target = Path(url)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f"{TEMPORARY}{target.name}-", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+        _sync_folder(target.parent)
+    except BaseException as error:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpaceError(_no_space(url)) from error
+        raise
+
+
+@cache
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _no_space(url: str) -> str:
+    free = free_space(url)
+    left = "" if free is None else f" ({free:,} bytes are left)"
+    return f"the disk is full{left} while writing {url}: free some space and run the same command"
+
+
+@contextlib.contextmanager
+def _remote_target(url: str) -> Iterator[BinaryIO]:
+    with tempfile.SpooledTemporaryFile(max_size=64 << 20) as file:
+        yield cast(BinaryIO, file)
+        file.seek(0)
+        _remote(url).pipe_file(url, file.read())
+
+
+def write_atomic(url: str, data: bytes) -> None:
+    """Writes a whole file: afterwards it has either its old content or ``data``."""
+    with writing(url) as file:
+        file.write(data)
+
+
+def append(url: str, line: str) -> None:
+    """Adds one line to a log; a single write, so that parallel writers do not mix."""
+    data = (line + "\n").encode()
+    if is_local(url):
+        Path(url).parent.mkdir(parents=True, exist_ok=True)
+        with open(url, "ab", buffering=0) as file:
+            file.write(data)
+    else:
+        write_atomic(url, (read(url) if exists(url) else b"") + data)
+
+
+def list(url: str) -> builtins.list[str]:
+    """The names directly under ``url``, sorted, without unfinished files; empty if not there."""
+    if is_local(url):
+        try:
+            names = os.listdir(url)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+    else:
+        try:
+            names = [name(path) for path in _remote(url).ls(url, detail=False)]
+        except FileNotFoundError:
+            return []
+    return sorted(n for n in names if not n.startswith(TEMPORARY))
+
+
+def walk(url: str) -> Iterator[str]:
+    """Every file below ``url``: POSIX paths relative to it, in the order of their bytes."""
+    if not is_local(url):
+        root = _remote(url)._strip_protocol(url).rstrip("/")
+        for path in sorted(_remote(url).find(url)):
+            yield path[len(root) + 1 :]
+        return
+    yield from sorted(_walk_local(url), key=os.fsencode)
+
+
+def _walk_local(url: str) -> Iterator[str]:
+    """Follows linked folders, each real folder once, so that a loop of links ends."""
+    seen = set()
+    for folder, folders, files in os.walk(url, followlinks=True):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders.sort()
+        relative = os.path.relpath(folder, url)
+        prefix = "" if relative == "." else relative.replace(os.sep, "/") + "/"
+        yield from (prefix + file for file in files)
+
+
+def exists(url: str) -> bool:
+    """True if there is a file or a folder."""
+    return os.path.exists(url) if is_local(url) else bool(_remote(url).exists(url))
+
+
+def is_folder(url: str) -> bool:
+    """True if ``url`` is a folder."""
+    return os.path.isdir(url) if is_local(url) else bool(_remote(url).isdir(url))
+
+
+def is_file(url: str) -> bool:
+    """True if ``url`` is a regular file: pipes and devices are none."""
+    return os.path.isfile(url) if is_local(url) else bool(_remote(url).isfile(url))
+
+
+def size(url: str) -> int:
+    """The file's size in bytes."""
+    return os.path.getsize(url) if is_local(url) else int(_remote(url).size(url))
+
+
+def delete(url: str) -> None:
+    """Removes a file or a folder with all it holds; nothing to do if it is not there."""
+    if not is_local(url):
+        if exists(url):
+            _remote(url).rm(url, recursive=True)
+    elif os.path.isdir(url) and not os.path.islink(url):
+        shutil.rmtree(url)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(url)
+
+
+def sweep(url: str) -> int:
+    """Removes unfinished files that a killed writer left directly under ``url``; their number.
+
+    Only a holder of the dataset's lock may call it.
+    """
+    if not is_local(url) or not os.path.isdir(url):
+        return 0
+    left = [n for n in os.listdir(url) if n.startswith(TEMPORARY)]
+    for n in left:
+        os.unlink(os.path.join(url, n))
+    return len(left)
+
+
+def digest(url: str) -> str:
+    """SHA-256 of a file's bytes, hexadecimal. Raises DamagedError if the file is missing."""
+    total = hashlib.sha256()
+    try:
+        with reading(url) as file:
+            while block := file.read(_BLOCK):
+                total.update(block)
+    except FileNotFoundError as error:
+        raise DamagedError(f"{url} is missing") from error
+    return total.hexdigest()
+
+
+def free_space(url: str) -> int | None:
+    """Bytes left where ``url`` would be written; None where nobody can say."""
+    if not is_local(url):
+        return None
+    folder = Path(url).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def buffer(data: bytes = b"") -> io.BytesIO:
+    """A file in memory, for libraries that want one."""
+    return io.BytesIO(data)
+
+
+def text_lines(url: str) -> Iterator[str]:
+    """The lines of a UTF-8 text file, one at a time, without their ends."""
+    with reading(url) as file:
+        for line in io.TextIOWrapper(cast(IO[bytes], file), encoding="utf-8", errors="replace"):
+            yield line.rstrip("\r\n")

@@ -1,0 +1,1 @@
+"""Rendered faces with exact labels: own geometry, no model of anybody's face."""

@@ -1,0 +1,31 @@
+"""Strings from outside, made safe to show: they are data, never markup and never control codes."""
+
+import re
+import unicodedata
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def printable(text: object, limit: int = 200) -> str:
+    """``text`` on one line without control, format or bidirectional characters, cut at ``limit``.
+
+    Each hidden character becomes U+FFFD, so that a reader sees that something was there.
+    """
+    shown = "".join(
+        "�" if unicodedata.category(c) in _HIDDEN else c for c in str(text)[: limit + 1]
+    )
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def markdown(text: object, limit: int = 200) -> str:
+    """``text`` as a Markdown cell: every character with a meaning is escaped."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~&$:@^=\"'])", r"\\\1", printable(text, limit))
+
+
+def storable(text: str) -> str:
+    """``text`` that UTF-8 can hold: undecodable bytes of a file name are written as escapes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return text

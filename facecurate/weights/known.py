@@ -1,0 +1,178 @@
+"""Published files that are fetched once, and told from their namesakes by SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from dataclasses import dataclass
+from typing import Protocol
+
+import platformdirs
+
+from facecurate import storage
+from facecurate.errors import FacecurateError
+from facecurate.text import printable
+
+FOLDER_VARIABLE = "FACECURATE_WEIGHTS_DIR"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A published file. ``sha256`` may be its first digits only, where no more was published."""
+
+    name: str
+    file: str
+    url: str
+    sha256: str
+    size: int  # bytes; the most that is ever fetched where ``sha256`` is not whole
+    licence: str
+    instead: str = ""  # what works without the file
+
+    def accepts(self, digest: str) -> bool:
+        """True if ``digest`` is this file's."""
+        return digest.startswith(self.sha256)
+
+
+_RAW = "https://raw.githubusercontent.com"
+_WITHOUT = "--detector dlib works without it"
+KNOWN: dict[str, Known] = {
+    known.name: known
+    for known in (
+        Known(
+            "retinaface-mobile",
+            "retinaface_mobilenet0.25.pth",
+            f"{_RAW}/elliottzheng/face-detection/786fbab7095623c348e251f1f0a8b323721c6a84"
+            "/face_detection/weights/mobilenet0.25_Final.pth",
+            "2979b33ffafda5d74b6948cd7a5b9a7a62f62b949cef24e95fd15d2883a65220",
+            1_789_735,
+            "MIT",
+            _WITHOUT,
+        ),
+        Known(
+            "yunet",
+            "yunet_n_dynamic.onnx",
+            f"{_RAW}/ShiqiYu/libfacedetection.train/02246e79b1e976c83d1e135a85e0628120c93769"
+            "/onnx/yunet_n_dynamic.onnx",
+            "104ee26c71d5c270ce79a6b3dced91c91013260d29a6bf18f9296c5b8c4c2b12",
+            322_906,
+            "Apache-2.0",
+            _WITHOUT,
+        ),
+        Known(
+            "retinaface",
+            "retinaface_resnet50_2020-07-20-f168fae3c.zip",
+            "https://github.com/ternaus/retinaface/releases/download/0.01"
+            "/retinaface_resnet50_2020-07-20-f168fae3c.zip",
+            "f168fae3c",  # of the file or of the one packed in it: only these digits were published
+            200_000_000,
+            "MIT",
+            _WITHOUT,
+        ),
+    )
+}
+
+
+class Download(Protocol):
+    """``fetch.download``: stores a url's bytes under a target, checked."""
+
+    def __call__(self, url: str, target: str, *, sha256: str, limit: int) -> None:
+        """Raises FacecurateError."""
+        ...
+
+
+def cache_folder() -> str:
+    """Where fetched weights are kept, in the user's cache."""
+    return str(platformdirs.user_cache_path("facecurate") / "weights")
+
+
+def locate(known: Known, given: str | None = None, *, download: Download | None = None) -> str:
+    """The path of a file with ``known``'s digest.
+
+    In this order: ``given`` (what follows ``--weights``), any file in ``FACECURATE_WEIGHTS_DIR``,
+    the user's cache, one download into that cache (``download`` None: stay offline). A given file,
+    or one of the same name in ``FACECURATE_WEIGHTS_DIR``, with another digest is refused. Raises
+    FacecurateError in one line: file, digest, where to put it, what works without.
+    """
+    if given is not None:
+        return _checked(known, given.removeprefix("file:"))
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder and (path := _in_folder(known, folder)):
+        return path
+    cached = storage.join(cache_folder(), known.file)
+    if storage.exists(cached) and _digest_of(known, cached) is not None:
+        return cached
+    if download is None:
+        raise FacecurateError(_missing(known, "it is not here"))
+    return _fetched(known, cached, download)
+
+
+def _fetched(known: Known, target: str, download: Download) -> str:
+    whole = len(known.sha256) == 64
+    try:
+        download(known.url, target, sha256=known.sha256 if whole else "", limit=known.size)
+    except FacecurateError as error:
+        raise FacecurateError(_missing(known, str(error))) from error
+    except OSError as error:
+        raise FacecurateError(_missing(known, f"the cache cannot be written: {error}")) from error
+    if _digest_of(known, target) is None:
+        found = storage.digest(target)
+        storage.delete(target)
+        raise FacecurateError(_missing(known, f"the server's file has SHA-256 {found}"))
+    return target
+
+
+def _missing(known: Known, why: str) -> str:
+    digits = "" if len(known.sha256) == 64 else "..."
+    line = (
+        f"{known.name} needs {known.file} (SHA-256 {known.sha256}{digits}) and could not fetch it "
+        f"({why}): get {known.url} and put it into {cache_folder()} or the folder "
+        f"{FOLDER_VARIABLE} names, or give it by --weights"
+    )
+    return f"{line}; {known.instead}" if known.instead else line
+
+
+def _checked(known: Known, path: str) -> str:
+    if not storage.exists(path) or storage.is_folder(path):
+        raise FacecurateError(f"no file of weights at {printable(path)}")
+    if _digest_of(known, path) is None:
+        raise FacecurateError(
+            f"{printable(path)} is not {known.name}'s file: expected SHA-256 {known.sha256}, found "
+            f"{storage.digest(path)}"
+        )
+    return path
+
+
+def _in_folder(known: Known, folder: str) -> str | None:
+    """The file of that name, else any of the right digest; a wrong one of that name is refused."""
+    names = storage.list(folder)
+    whole = len(known.sha256) == 64
+    for name in sorted(names, key=lambda name: name != known.file):
+        path = storage.join(folder, name)
+        if storage.is_folder(path) or (whole and storage.size(path) != known.size):
+            continue
+        if _digest_of(known, path) is not None:
+            return path
+    return _checked(known, storage.join(folder, known.file)) if known.file in names else None
+
+
+def _digest_of(known: Known, path: str) -> str | None:
+    """The digest by which ``path`` is ``known``: its own, or that of the only file packed in it."""
+    digest = storage.digest(path)
+    if known.accepts(digest):
+        return digest
+    if len(known.sha256) == 64:
+        return None
+    inner = only_member(storage.read(path))
+    digest = hashlib.sha256(inner).hexdigest() if inner is not None else ""
+    return digest if known.accepts(digest) else None
+
+
+def only_member(data: bytes) -> bytes | None:
+    """The only file of a zip archive (torch packed weights so in 2020); None for anything else."""
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        return None
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = archive.namelist()
+        return archive.read(names[0]) if len(names) == 1 else None

@@ -1,0 +1,246 @@
+"""Names, folders, locks and the log of a workspace: one folder or prefix for all datasets."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import resource
+import socket
+import sys
+import time
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import filelock
+import platformdirs
+
+from facecurate import __version__, storage
+from facecurate.errors import FacecurateError, LockedError, UsageError
+from facecurate.text import printable
+
+RESERVED = ("runs", "cache", "tombstones")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+CONFIG = "facecurate.toml"
+
+
+def check_name(name: str) -> str:
+    """The name itself if a dataset may bear it; else UsageError with a name that would do."""
+    if _NAME.fullmatch(name) and name not in RESERVED:
+        return name
+    proposal = suggest_name(name)
+    why = "is reserved" if name in RESERVED else "is not [a-z0-9][a-z0-9-]*, at most 64 characters"
+    raise UsageError(f"the name '{printable(name, 80)}' {why}: try --name {proposal}")
+
+
+def suggest_name(text: str) -> str:
+    """A valid dataset name that resembles ``text``."""
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "photos"
+    return f"{name}-data" if name in RESERVED else name
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One dataset of a workspace: where its pools and tables lie."""
+
+    workspace: str
+    name: str
+
+    @property
+    def url(self) -> str:
+        """The dataset's folder."""
+        return storage.join(self.workspace, self.name)
+
+    def path(self, *names: str) -> str:
+        """A file or folder of the dataset."""
+        return storage.join(self.url, *names)
+
+    def has(self, *names: str) -> bool:
+        """True if that file or folder exists."""
+        return storage.exists(self.path(*names))
+
+    @contextlib.contextmanager
+    def lock(self, command: str) -> Iterator[str | None]:
+        """Holds the dataset for one writing command; yields a line about a dead holder, if any.
+
+        Raises LockedError, naming the holder, while another process holds it.
+        """
+        with _lock(_lock_path(self.url), self.name, command) as left:
+            yield left
+
+
+def _lock_path(url: str) -> str:
+    if storage.is_local(url):
+        return storage.join(url, ".lock")
+    folder = platformdirs.user_state_path("facecurate") / "locks"
+    return str(folder / hashlib.sha256(url.encode()).hexdigest()[:32])
+
+
+@contextlib.contextmanager
+def _lock(path: str, name: str, command: str) -> Iterator[str | None]:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise LockedError(f"{name} is being written by {_holder(path)}: wait for it") from error
+    try:
+        left = _holder(path) if storage.exists(path + ".json") else None
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "command": command}
+        storage.write_atomic(path + ".json", json.dumps(holder).encode())
+        yield f"{left} ended without finishing; going on from there" if left else None
+        storage.delete(path + ".json")
+    except Exception:
+        storage.delete(path + ".json")
+        raise
+    finally:
+        lock.release()
+
+
+def _holder(path: str) -> str:
+    try:
+        holder = json.loads(storage.read(path + ".json"))
+        return f"'{printable(holder['command'])}' (process {holder['pid']} on {holder['host']})"
+    except (OSError, ValueError, KeyError):
+        return "another command"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder or bucket prefix that holds datasets, runs and tombstones."""
+
+    url: str
+
+    def dataset(self, name: str) -> Dataset:
+        """The dataset of that name, whether it exists or not."""
+        return Dataset(self.url, check_name(name))
+
+    def names(self) -> list[str]:
+        """The datasets that have photos, in order of their names."""
+        found = [n for n in storage.list(self.url) if _NAME.fullmatch(n) and n not in RESERVED]
+        return [n for n in found if storage.list(storage.join(self.url, n, "photos"))]
+
+    def only(self) -> str:
+        """The name of the only dataset; an error that lists what to type if it is not clear."""
+        names = self.names()
+        if len(names) == 1:
+            return names[0]
+        if not names:
+            raise FacecurateError(
+                f"no dataset in {self.url} yet: try 'facecurate demo', "
+                "or 'facecurate import FOLDER' with photos of your own"
+            )
+        command = next((a for a in sys.argv[1:] if not a.startswith("-")), "COMMAND")
+        lines = "; ".join(f"facecurate {command} {n}" for n in names)
+        raise UsageError(f"{len(names)} datasets in {self.url}: type one of: {lines}")
+
+    def runs(self) -> list[str]:
+        """Names of the finished pre-training runs, in order."""
+        url = storage.join(self.url, "runs")
+        done = (n for n in storage.list(url) if n != "evaluate")
+        return [n for n in done if storage.exists(storage.join(url, n, "weights.safetensors"))]
+
+
+def tombstones(workspace: str) -> frozenset[tuple[str, bytes]]:
+    """(kind, SHA-256 of the normalised id) of everything taken down from a workspace."""
+    url = storage.join(workspace, "tombstones.parquet")
+    if not storage.exists(url):
+        return frozenset()
+    from facecurate.records import TOMBSTONE_SCHEMA, from_parquet
+
+    table = from_parquet(storage.read(url), TOMBSTONE_SCHEMA, url)
+    rows = zip(table["kind"].to_pylist(), table["id_sha256"].to_pylist(), strict=True)
+    return frozenset(rows)
+
+
+# -- the log ---------------------------------------------------------------------------------
+
+
+_SECRET = re.compile(r"(?i)(key|secret|token|password)")
+
+
+def public_arguments(arguments: list[str]) -> list[str]:
+    """A command line without the values of options that look like secrets."""
+    shown, hide = [], False
+    for argument in arguments:
+        option, equals, _ = argument.partition("=")
+        secret = argument.startswith("-") and bool(_SECRET.search(option))
+        shown.append("***" if hide else f"{option}=***" if secret and equals else argument)
+        hide = secret and not equals
+    return shown
+
+
+def log(dataset: Dataset, *, began: float, exit_code: int, counts: Mapping[str, Any]) -> None:
+    """Adds one line about a command to the dataset's ``log.jsonl``."""
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    line = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
+        "command": public_arguments(sys.argv[1:]),
+        "version": __version__,
+        "seconds": round(time.time() - began, 3),
+        "peak_memory_bytes": max(u.ru_maxrss for u in usage) * 1024,
+        "counts": counts,
+        "exit_code": exit_code,
+    }
+    storage.append(dataset.path("log.jsonl"), json.dumps(line, ensure_ascii=True))
+
+
+# -- links to datasets that the user holds -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where the files of a known dataset lie."""
+
+    dataset: str
+    root: str
+    rendered: bool = False
+    name: str | None = None  # the workspace dataset of a rendered stand-in
+
+
+def user_config() -> str:
+    """The user's ``facecurate.toml``; ``FACECURATE_CONFIG`` names another."""
+    default = platformdirs.user_config_path("facecurate") / CONFIG
+    return os.environ.get("FACECURATE_CONFIG") or str(default)
+
+
+def links(workspace: str) -> dict[str, list[Link]]:
+    """All links by dataset: the user's own first, then the workspace's rendered ones."""
+    found: dict[str, list[Link]] = {}
+    for url in (user_config(), storage.join(workspace, CONFIG)):
+        for link in _read_links(url, workspace):
+            found.setdefault(link.dataset, []).append(link)
+    return found
+
+
+def _read_links(url: str, workspace: str) -> list[Link]:
+    if not storage.exists(url):
+        return []
+    try:
+        table = tomllib.loads(storage.read(url).decode()).get("links", {})
+        return [_link(dataset, entry, workspace) for dataset, entry in table.items()]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FacecurateError(f"{url} cannot be read as links: {error}") from error
+
+
+def _link(dataset: str, entry: Mapping[str, Any], workspace: str) -> Link:
+    name = entry.get("name")
+    root = storage.join(workspace, name, "files") if name else entry["root"]
+    return Link(dataset, root, bool(entry.get("rendered", False)), name)
+
+
+def add_link(url: str, dataset: str, **entry: str | bool) -> None:
+    """Writes one link into a ``facecurate.toml``, keeping the others."""
+    table: dict[str, dict[str, Any]] = {}
+    if storage.exists(url):
+        table = tomllib.loads(storage.read(url).decode()).get("links", {})
+    table[dataset] = entry
+    lines = ["# Where the files of known datasets lie; written by 'facecurate datasets link'.\n"]
+    for known, values in sorted(table.items()):
+        lines.append(f"\n[links.{json.dumps(known)}]\n")
+        lines += [f"{key} = {json.dumps(value)}\n" for key, value in sorted(values.items())]
+    storage.write_atomic(url, "".join(lines).encode())
