@@ -62,7 +62,8 @@ def detect(
     if not photos.stems():
         raise FacecurateError(f"{dataset.name} has no photos: 'facecurate import FOLDER'")
     with dataset.lock("detect") as taken_over:
-        source, options = photos, {"name": detector, "weights": weights, "device": device}
+        source = photos
+        options: dict[str, Any] = {"name": detector, "weights": weights, "device": device}
         finder: dict[str, Any] = {}
         if crop != "box" and dataset.has("faces"):
             source, options = Pool(dataset.path("faces")), {"name": "faces"}

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facecurate import images, storage, tars
 from facecurate.encoders import Encoder, load_encoder
@@ -14,16 +13,11 @@ from facecurate.errors import DamagedError, FacecurateError, RefusedError
 from facecurate.pool import PartTask, Pool, run_step
 from facecurate.records import FACE_SCHEMA, PHOTO_SCHEMA
 from facecurate.stats import Stats
+from facecurate.vectors import vectors_pool
 from facecurate.workers import Progress, limit_threads, silent
 from facecurate.workspace import Dataset
 
 BATCH = 64  # faces; batches are cut inside a part, in row order
-
-
-def embeddings_pool(dataset: Dataset, encoder: Encoder) -> Pool:
-    """Where the vectors of that encoder lie."""
-    slug = encoder.name.replace(":", "-").replace("/", "-")
-    return Pool(dataset.path("embeddings", f"{slug}-{encoder.sha256[:8]}"))
 
 
 def embed(
@@ -52,7 +46,7 @@ def embed(
             "dimension": model.dimension,
             "workspace": dataset.workspace if encoder.startswith("run:") else None,
         }
-        target = embeddings_pool(dataset, model)
+        target = vectors_pool(dataset, model.name, model.sha256)
         stats = run_step(
             faces,
             target,
@@ -112,12 +106,3 @@ def _crop(faces: Pool, stem: str, crops: dict[str, tars.Member], key: str) -> im
         raise DamagedError(f"faces/{stem}.tar lacks {key}: 'facecurate verify' says what to do")
     data = storage.read(faces.file(stem, "tar"), member.offset, member.size)
     return images.decode(data).pixels
-
-
-def read_vectors(pool: Pool) -> NDArray[np.float32]:
-    """All vectors of a pool, in the order of the faces' rows: (rows, dimension) float32."""
-    parts = []
-    for stem in pool.stems():
-        with storage.buffer(storage.read(pool.file(stem, "npy"))) as file:
-            parts.append(np.load(file, allow_pickle=False).astype(np.float32))
-    return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)

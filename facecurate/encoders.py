@@ -135,9 +135,8 @@ class ModuleEncoder:
         import torch
 
         resized = [images.resize(crop, self.size, self.size) for crop in crops]
-        pixels = (np.stack(resized) / np.float32(255) - np.float32(self.mean)) / np.float32(
-            self.std
-        )
+        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
+        pixels = (np.stack(resized).astype(np.float32) / np.float32(255) - mean) / std
         parameter = next(self.module.parameters(), torch.zeros(()))
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(parameter.device)
         with torch.inference_mode():

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
 
-def inter_ocular(points: ArrayLike, left: int, right: int) -> Floats:
+def inter_ocular(
+    points: ArrayLike, left: int | Sequence[int], right: int | Sequence[int]
+) -> Floats:
     """Distance of two points, in the points' unit: points (N, P, 2) -> (N,).
 
     ``left`` and ``right`` are the outer corners of the eyes: 36, 45 of 68 points; 60, 72 of 98;
-    8, 9 of COFW's 29.
+    8, 9 of COFW's 29. Several indices stand for their mean (inter-pupil).
     """
     points = np.asarray(points, np.float64)
-    distance: Floats = np.linalg.norm(points[..., left, :] - points[..., right, :], axis=-1)
+    ends = [points[..., np.atleast_1d(i), :].mean(axis=-2) for i in (left, right)]
+    distance: Floats = np.linalg.norm(ends[0] - ends[1], axis=-1)
     return distance
 
 

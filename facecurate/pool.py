@@ -139,6 +139,7 @@ class PartWriter:
     stem: str
     stats: Stats = field(default_factory=Stats)
     outputs: dict[str, str] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)  # further numbers, told in the JSON
 
     @contextlib.contextmanager
     def file(self, suffix: str) -> Iterator[BinaryIO]:
@@ -176,6 +177,8 @@ def write_part(
         "outputs": dict(sorted(part.outputs.items())),
         "stats": part.stats.to_json(),
     }
+    if part.result:
+        data["result"] = part.result
     storage.write_atomic(url, json_bytes(data))
 
 

@@ -48,6 +48,11 @@ def name(url: str) -> str:
     return url.rstrip("/").rsplit("/", 1)[-1]
 
 
+def absolute(url: str) -> str:
+    """A local path from the root; other urls as they are."""
+    return os.path.abspath(os.path.expanduser(url)) if is_local(url) else url
+
+
 @cache
 def _filesystem(protocol: str) -> Any:
     import fsspec

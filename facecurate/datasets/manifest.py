@@ -1,316 +1,202 @@
 """What is known about each dataset and what papers print: ``manifests/*.toml``, data, never code.
 
-One file a dataset, ``published.toml`` for published numbers. Each key and word is checked against
-the types below, so that a typing error in a file is an error that names file, key and value.
+One file a dataset, ``published.toml`` for published numbers. In a wheel they lie inside the
+package, in a checkout beside it.
 """
 
-import difflib
 import re
 import tomllib
-from dataclasses import MISSING, dataclass, fields, is_dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any
 
 from facecurate import storage
+from facecurate.datasets.facts import Manifest
+from facecurate.datasets.published import Arm, Note, Number, Published
+from facecurate.datasets.typed import build, near
 from facecurate.errors import FacecurateError
 from facecurate.text import printable
 
-Kind = Literal["evaluation", "pretraining", "mixture", "control"]
-Source = Literal["real", "rendered"]
-Status = Literal[
-    "open",
-    "available on request",
-    "withdrawn by its owners",
-    "no longer offered",
-    "never published",
-    "made of other datasets",
+__all__ = [
+    "Arm",
+    "Manifest",
+    "Note",
+    "Number",
+    "arms",
+    "load",
+    "names",
+    "notes",
+    "parse",
+    "parse_published",
+    "published",
+    "sources",
 ]
-Certainty = Literal["verified", "reported", "unsure"]
-Task = Literal["recognition", "landmarks", "au", "emotion", "reconstruction", "parsing"]
-Label = Literal[
-    "box",
-    "landmarks",
-    "visibility",
-    "identity",
-    "subject",
-    "au-intensity",
-    "au-occurrence",
-    "expression",
-    "valence",
-    "arousal",
-    "pose",
-    "mesh",
-    "attributes",
-    "parsing",
-]
-IdentityLabels = Literal["licensed", "not licensed", "none"]
-Unit = Literal[
-    "image", "face", "frame", "sequence", "subject", "identity", "template", "pair", "address"
-]
-Layout = Literal["300w"]
-RenderedLayout = Literal["300w"]
-Metric = Literal[
-    "nme",
-    "auc",
-    "fr",
-    "icc",
-    "mse",
-    "mae",
-    "pcc",
-    "f1",
-    "rmse",
-    "ccc",
-    "sagr",
-    "accuracy",
-    "tar",
-    "mean-f1",
-]
-NormaliserId = Literal["inter-ocular", "inter-pupil", "box", "diag"]
-Adapt = Literal["finetune", "linear", "unknown"]
 
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_PERCENT = re.compile(r"\d+(\.\d+)?%")
 _PUBLISHED = "published.toml"
-_PLURAL = {"identity": "identities", "address": "addresses"}
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """A count of something in the whole dataset; ``str`` is the phrase that pages print."""
-
-    count: int
-    unit: Unit
-    certainty: Certainty
-    precision: Literal["exact", "about", "more than"] = "exact"
-    note: str | None = None
-
-    def __str__(self) -> str:
-        """For example ``about 3,310,000 images (unsure)``."""
-        words = [f"{self.count:,}", _PLURAL.get(self.unit, f"{self.unit}s")]
-        words[:0] = [] if self.precision == "exact" else [self.precision]
-        return " ".join(words + (["(unsure)"] if self.certainty == "unsure" else []))
+@cache
+def names() -> tuple[str, ...]:
+    """The ids of all known datasets, sorted."""
+    files = storage.list(_folder())
+    return tuple(
+        sorted(
+            name.removesuffix(".toml")
+            for name in files
+            if name.endswith(".toml") and name != _PUBLISHED
+        )
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """A part that is trained or scored on; ``made_of`` names the splits whose sum it is.
+@cache
+def load(id: str) -> Manifest:
+    """The manifest of one dataset. Raises FacecurateError naming similar ids if it is unknown."""
+    if id not in names():
+        shown = repr(printable(id, 70))
+        raise FacecurateError(
+            f"unknown dataset {shown}{near(id, names()) or ': known are ' + ', '.join(names())}"
+        )
+    return parse(_text(f"{id}.toml"), id)
 
-    The role ``folds`` means that ``Manifest.folds`` of this scheme share the subjects out.
+
+def parse(text: str, id: str) -> Manifest:
+    """A manifest from the TOML text of ``<id>.toml``.
+
+    Raises FacecurateError naming the file, the key and the value that is wrong.
     """
-
-    name: str
-    role: Literal["train", "validation", "test", "folds"]
-    count: int
-    unit: Unit
-    certainty: Certainty
-    made_of: tuple[str, ...] = ()
-    note: str | None = None
+    where = f"{id}.toml"
+    manifest = build(Manifest, _toml(text, where), where)
+    for problem in _problems(manifest, id):
+        raise FacecurateError(f"{where}: {problem}")
+    return manifest
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """The subjects that one fold of a scheme tests (and validates) on; the others train."""
+def _problems(manifest: Manifest, id: str) -> list[str]:
+    """What types cannot say: names that must agree inside one manifest."""
+    splits = {split.name for split in manifest.splits}
+    made_of = {part for split in manifest.splits for part in split.made_of}
+    scored = {manifest.scored_split} - {None}
+    withdrawn = manifest.status == "withdrawn by its owners"
+    tested = {person for fold in manifest.folds for person in (*fold.test, *fold.validation)}
+    checks = {
+        f"id is {manifest.id!r}, the file's name says {id!r}": manifest.id == id,
+        f"id {manifest.id!r} must match {_NAME.pattern}": bool(_NAME.fullmatch(manifest.id)),
+        f"splits named but not listed: {sorted(made_of - splits)}": made_of <= splits,
+        f"scored_split {manifest.scored_split!r} is no split": scored <= splits,
+        "withdrawn stands with the status 'withdrawn by its owners' and only there": (
+            withdrawn == (manifest.withdrawn is not None)
+        ),
+        "folds name subjects that are not listed": tested <= set(manifest.subjects),
+        "a normaliser needs left and right points, or a box": all(
+            bool(one.left and one.right) != bool(one.box) for one in manifest.normalisers
+        ),
+        "one normaliser is the default": (
+            not manifest.normalisers
+            or [one.default for one in manifest.normalisers].count(True) == 1
+        ),
+    }
+    return [problem for problem, holds in checks.items() if not holds]
 
-    scheme: str
-    name: str
-    test: tuple[str, ...]
-    validation: tuple[str, ...] = ()
 
+def published(
+    *,
+    table: str | int | None = None,
+    dataset: str | None = None,
+    split: str | None = None,
+    normaliser: str | None = None,
+    metric: str | None = None,
+    fraction: str | None = None,
+    arm: str | None = None,
+    adapt: str | None = None,
+) -> tuple[Number, ...]:
+    """The published numbers that agree with every word given, in the order of the tables.
 
-@dataclass(frozen=True, slots=True)
-class Points:
-    """The landmark set; ``mirror`` names its table of mirrored pairs, ``origin`` is the files'."""
-
-    count: int
-    origin: Literal["zero-based", "one-based", "unknown"]
-    certainty: Certainty
-    mirror: Literal["5", "19", "29", "68", "98", "106"] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Normaliser:
-    """What a landmark error is divided by.
-
-    Either the distance of the means of two groups of points (0-based indices), or a length of the
-    ``annotated`` face rectangle or of the ``tight`` box of the true points: ``box`` = the square
-    root of its area, ``diag`` = its diagonal.
+    ``table`` is ``"1"`` to ``"10"`` of arXiv 2103.16554, or ``"farl"``; ``metric`` as in results
+    (``nme``, ``icc``, ``tar@1e-4``, ``ccc_valence``, ...); ``fraction`` as printed (``2%``).
     """
-
-    id: NormaliserId
-    left: tuple[int, ...] = ()
-    right: tuple[int, ...] = ()
-    box: Literal["annotated", "tight"] | None = None
-    default: bool = False
-    note: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ActionUnits:
-    """FACS numbers with intensities 0-5 and with occurrences, and the code of a missing label."""
-
-    intensity: tuple[int, ...] = ()
-    detection: tuple[int, ...] = ()
-    positive_from: int | None = None
-    missing: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Video:
-    """Frames a second, width and height in pixels."""
-
-    fps: int
-    width: int
-    height: int
-    certainty: Certainty
+    wanted = {
+        "table": None if table is None else str(table),
+        "dataset": dataset,
+        "split": split,
+        "normaliser": normaliser,
+        "metric": metric,
+        "fraction": fraction,
+        "arm": arm,
+        "adapt": adapt,
+    }
+    given = [(key, value) for key, value in wanted.items() if value is not None]
+    return tuple(
+        number
+        for number in _numbers()
+        if all(getattr(number, key) == value for key, value in given)
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Overlap:
-    """Pictures or people that this dataset shares with another one.
-
-    ``test_splits`` are the splits *of the other dataset* whose test items are known to be in here.
-    """
-
-    dataset: str
-    of: Literal["pictures", "people"]
-    what: str
-    certainty: Certainty
-    test_splits: tuple[str, ...] = ()
+def arms() -> dict[str, Arm]:
+    """The rows of the published tables by their short names."""
+    return dict(_published().arms)
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """A file as its owners hand it out; most have no published digest."""
-
-    name: str
-    md5: str | None = None
-    note: str | None = None
+def sources() -> dict[str, str]:
+    """The papers that the numbers come from, by the ids that numbers carry."""
+    return dict(_published().sources)
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """When (``YYYY-MM`` or ``YYYY-MM-DD``, None = not recorded) and who says so."""
-
-    source: str
-    certainty: Certainty
-    date: str | None = None
+def notes(table: str | int | None = None) -> tuple[Note, ...]:
+    """Known traps and contradictions of the published tables: all, or those about one table."""
+    return tuple(one for one in _published().notes if table is None or str(table) in one.tables)
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """One dataset: terms, how to get it, what lies where, how it is scored, what to beware of.
-
-    ``layout`` names the adapter that reads it and ``rendered_layout`` the layout in which
-    ``synth`` writes a stand-in (None: not yet). ``identity_labels`` is ``licensed`` where the
-    owners gave identity labels for recognition research: only there a recognition encoder runs.
-    """
-
-    id: str
-    title: str
-    kind: Kind
-    source: Source
-    status: Status
-    terms: str
-    terms_certainty: Certainty
-    how: str
-    labels: tuple[Label, ...]
-    identity_labels: IdentityLabels
-    traps: tuple[str, ...]
-    status_certainty: Certainty = "reported"
-    page: str | None = None
-    withdrawn: Withdrawn | None = None
-    layout: Layout | None = None
-    rendered_layout: RenderedLayout | None = None
-    tree: str = ""
-    archives: tuple[Archive, ...] = ()
-    tasks: tuple[Task, ...] = ()
-    metrics: tuple[Metric, ...] = ()
-    thresholds: tuple[int, ...] = ()  # of AUC and FR, percent of the normaliser
-    scored_split: str | None = None
-    size: tuple[Size, ...] = ()
-    splits: tuple[Split, ...] = ()
-    folds: tuple[Fold, ...] = ()
-    subjects: tuple[str, ...] = ()
-    points: Points | None = None
-    normalisers: tuple[Normaliser, ...] = ()
-    action_units: ActionUnits | None = None
-    video: Video | None = None
-    parts: tuple[str, ...] = ()
-    parts_may_be_missing: bool = False
-    overlaps: tuple[Overlap, ...] = ()
-
-    def split(self, name: str) -> Split:
-        """The split of that name; FacecurateError lists the names there are."""
-        for split in self.splits:
-            if split.name == name:
-                return split
-        known = ", ".join(split.name for split in self.splits) or "none"
-        raise FacecurateError(f"{self.id} has no split {printable(name)!r}: {known}")
+def parse_published(text: str) -> Published:
+    """The published numbers from TOML text; errors as in ``parse``."""
+    found = build(Published, _toml(text, _PUBLISHED, parse_float=Decimal), _PUBLISHED)
+    for i, block in enumerate(found.blocks):
+        where = f"{_PUBLISHED}: blocks[{i}]"
+        if block.source not in found.sources:
+            raise FacecurateError(f"{where}: unknown source {block.source!r}")
+        for arm, fractions in block.values.items():
+            if arm not in found.arms:
+                raise FacecurateError(f"{where}: unknown arm {arm!r}{near(arm, found.arms)}")
+            for fraction, values in fractions.items():
+                if not _PERCENT.fullmatch(fraction):
+                    raise FacecurateError(f"{where}: {arm}: {fraction!r} is no percentage")
+                if len(values) != len(block.metrics):
+                    raise FacecurateError(
+                        f"{where}: {arm} at {fraction} has {len(values)} values"
+                        f" for {len(block.metrics)} metrics"
+                    )
+    return found
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """A row of the published tables; ``weights`` in the grammar of ``--weights``, if it has one."""
-
-    title: str
-    method: Literal["supervised", "swav", "mocov2"] | None = None
-    data: str | None = None
-    weights: str | None = None
+@cache
+def _published() -> Published:
+    return parse_published(_text(_PUBLISHED))
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A trap or a contradiction of the published tables (no tables: of the whole paper)."""
-
-    id: str
-    tables: tuple[str, ...]
-    text: str
+@cache
+def _numbers() -> tuple[Number, ...]:
+    return tuple(_published().numbers())
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
-    """One published number: ``value``, and ``printed`` with the decimals of its source.
-
-    ``unit`` is ``percent`` or ``raw``. ``split`` is ``not named`` where the source is silent;
-    ``adapt`` is ``unknown`` for another method's number that the source quotes.
-    """
-
-    table: str
-    source: str
-    task: Task
-    dataset: str
-    split: str
-    normaliser: NormaliserId | None
-    metric: str
-    unit: Literal["percent", "raw"]
-    fraction: str
-    arm: str
-    adapt: Adapt
-    value: float
-    printed: str
-    note: str | None
+def _toml(text: str, where: str, parse_float: Any = float) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text, parse_float=parse_float)
+    except tomllib.TOMLDecodeError as error:
+        raise FacecurateError(f"{where}: not TOML: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    table: str
-    source: str
-    task: Task
-    dataset: str
-    split: str
-    metrics: tuple[str, ...]
-    unit: Literal["percent", "raw"]
-    adapt: Adapt
-    values: dict[str, dict[str, tuple[Decimal, ...]]]
-    normaliser: NormaliserId | None = None
-    note: str | None = None
+def _text(name: str) -> str:
+    return storage.read(storage.join(_folder(), name)).decode()
 
 
-@dataclass(frozen=True, slots=True)
-class _Published:
-    sources: dict[str, str]
-    arms: dict[str, Arm]
-    blocks: tuple[_Block, ...]
-    notes: tuple[Note, ...]
+@cache
+def _folder() -> str:
+    """Where the manifests lie: in the installed package, else beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    for folder in (package / "manifests", package.parent / "manifests"):
+        if storage.exists(storage.join(str(folder), _PUBLISHED)):
+            return str(folder)
+    raise FacecurateError("the manifests are missing from this installation: reinstall facecurate")

@@ -40,6 +40,7 @@ ARCFACE = np.array(  # left eye, right eye, nose, left and right mouth corner in
     ]
 )
 Points = NDArray[np.float64]
+_NEAR, _FAR = 0.01, 1e7  # pixels: no two points of a face are closer, no face is larger
 
 
 class NoPointsError(FacecurateError):
@@ -96,14 +97,12 @@ def fixed_size(spec: str) -> int:
 def box_matrix(box: ArrayLike, crop_size: int) -> tuple[Points, int]:
     """The matrix (6,) and side in pixels of the ``box`` crop of ``box`` (x0, y0, x1, y1).
 
-    Halves are rounded up. Raises FacecurateError for a box without an area or a number.
+    Halves are rounded up. Raises FacecurateError for a box of no size or of impossible numbers.
     """
     x0, y0, x1, y1 = (float(v) for v in np.asarray(box, np.float64))
     side = MARGIN * max(x1 - x0, y1 - y0)
-    if not (math.isfinite(side) and x1 > x0 and y1 > y0):
-        raise FacecurateError(
-            f"a box of a face needs an area: {x0:g} {y0:g} {x1:g} {y1:g} has none"
-        )
+    if not 0 < side < _FAR:
+        raise FacecurateError(f"{x0:g} {y0:g} {x1:g} {y1:g} is no box of a face in pixels")
     size = max(1, min(crop_size, math.floor(side + 0.5)))
     scale = size / side
     left, top = (x0 + x1 - side) / 2, (y0 + y1 - side) / 2  # becomes the crop's corner, -0.5 -0.5
@@ -127,12 +126,14 @@ def similarity(source: ArrayLike, target: ArrayLike) -> Points:
     Least squares without reflection (Umeyama 1991). In the plane its singular value decomposition
     comes down to one complex division: with centred points as complex numbers, minimising
     |t - a s|^2 gives a = conj(s) . t / conj(s) . s, and a is a rotation times a scale whatever the
-    points are. Raises NoPointsError for fewer than two different points.
+    points are. Raises NoPointsError for fewer than two points, or no two a hundredth apart.
     """
     s, t = (np.asarray(points, np.float64).reshape(-1, 2) for points in (source, target))
     spread = float(((s - s.mean(axis=0)) ** 2).sum()) if len(s) > 1 else 0.0
-    if spread == 0.0:
-        raise NoPointsError("this crop needs at least two known points of the face")
+    if not _NEAR**2 < spread < _FAR**2:
+        raise NoPointsError(
+            "this crop needs at least two known points of the face, apart in pixels"
+        )
     (sx, sy), (tx, ty) = (s - s.mean(axis=0)).T, (t - t.mean(axis=0)).T
     real = float((sx * tx + sy * ty).sum()) / spread
     imaginary = float((sx * ty - sy * tx).sum()) / spread
@@ -218,7 +219,7 @@ def crop(image: NDArray[Any], matrix: ArrayLike, size: int) -> NDArray[np.uint8]
     """
     m = np.asarray(matrix, np.float64).reshape(2, 3)
     scale = math.sqrt(abs(float(np.linalg.det(m[:, :2]))))
-    block = max(1, math.floor(1 / scale + 1e-6))
+    block = max(1, min(math.floor(1 / scale + 1e-6), max(image.shape[:2])))
     window = _window(m, size, block, image.shape[1], image.shape[0])
     if window is None:
         return np.zeros((size, size, *image.shape[2:]), np.uint8)
@@ -243,10 +244,10 @@ def _window(
 ) -> tuple[int, int, int, int] | None:
     """The photo's pixels a crop needs, from a multiple of ``block`` on; None if there are none."""
     reach = corners(matrix, size)
-    low = np.floor(reach.min(axis=0) - 2 * block).clip(0).astype(int) // block * block
-    high = np.ceil(reach.max(axis=0) + 2 * block + 1).astype(int)
-    x1, y1 = min(width, int(high[0])), min(height, int(high[1]))
-    return (int(low[0]), int(low[1]), x1, y1) if low[0] < x1 and low[1] < y1 else None
+    end = np.array([width, height])
+    x0, y0 = (reach.min(axis=0) - 2 * block).clip(0, end).astype(int) // block * block
+    x1, y1 = np.ceil(reach.max(axis=0) + 2 * block + 1).clip(0, end).astype(int)
+    return (int(x0), int(y0), int(x1), int(y1)) if x0 < x1 and y0 < y1 else None
 
 
 def _shrink(part: NDArray[Any], block: int) -> NDArray[Any]:

@@ -1,8 +1,9 @@
 """dlib's HOG detector and five-point predictor, whose weights come inside the packages.
 
 The detector (Dalal and Triggs 2005, as trained in dlib) sees upright, nearly frontal faces from
-about 80 working pixels on; a photo is therefore brought to a longest side of LONGEST_SIDE, enlarged
-at most twice, so that faces from 40 pixels on are found in small photos.
+about 64 working pixels on (its own box, which is smaller than ours: brows to chin). A photo is
+therefore brought to a longest side of 1,024 pixels, enlarged at most twice, so that faces from
+about 40 pixels on are found in photos of up to 512 pixels. The time grows with the working pixels.
 
 Frame: dlib's rectangle names its first and last pixel, both inside, and its points are whole
 pixels. In corner-origin working coordinates a rectangle l, t, r, b spans l, t, r + 1, b + 1 and a

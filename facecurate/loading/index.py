@@ -42,8 +42,8 @@ def read_index(url: str, split: str | None = None) -> Index:
     """The slots of a folder of shards, or of a pattern of tars (``a/*.tar``, ``a/{000..003}.tar``).
 
     A folder is a dataset's ``shards`` or the dataset itself; with ``index.parquet`` no tar is
-    opened. ``split`` takes the shards named ``<split>-...`` only. Raises FacecurateError where
-    there is nothing to read.
+    opened, and ``split`` takes the shards named ``<split>-...`` only (foreign tars: all). Raises
+    FacecurateError where there is nothing to read.
     """
     if re.search(r"[*?{\[]", storage.name(url)):
         return _scan(_expand(url))
@@ -51,7 +51,7 @@ def read_index(url: str, split: str | None = None) -> Index:
         names = storage.list(folder)
         if "index.parquet" in names:
             return _stored(folder, split)
-        if shards := [n for n in names if n.endswith(".tar") and _in_split(n, split)]:
+        if shards := [n for n in names if n.endswith(".tar")]:
             return _scan([storage.join(folder, n) for n in shards])
     raise FacecurateError(f"there are no shards in {url}: make them with `facecurate shard`")
 

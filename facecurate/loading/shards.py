@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,6 +84,22 @@ class FaceShards:
     def key(self, i: int) -> str:
         """The key of slot ``i``."""
         return str(self.index.keys[i].as_py())
+
+    def lineage(self) -> dict[str, Any]:
+        """What training on these shards is traced by: digest, slots, emptied slots.
+
+        ``dataset`` is the SHA-256 of dataset.json; for foreign tars that of the index.
+        """
+        folders = (self.url, storage.join(self.url, "shards"))
+        cards = [storage.join(folder, "dataset.json") for folder in folders]
+        card = next((c for c in cards if storage.exists(c)), None)
+        digest = self._index_digest() if card is None else storage.digest(card)
+        return {"dataset": digest, "slots": len(self), "emptied": self.emptied}
+
+    def _index_digest(self) -> str:
+        total = hashlib.sha256("\0".join(self.index.keys.to_pylist()).encode())
+        total.update(self.index.offset.tobytes() + self.index.size.tobytes())
+        return total.hexdigest()
 
     def read(self, i: int) -> Sample:
         """The stored picture. Raises DamagedError where the shard is cut short or missing."""

@@ -29,8 +29,9 @@ class Draws:
 
     def to(self, device: torch.device) -> Draws:
         """The same on a device."""
-        return Draws(*(t.to(device) for t in (self.order, self.factors, self.hue, self.gain)),
-                     self.grey.to(device))  # fmt: skip
+        fields = (self.order, self.factors, self.hue, self.gain, self.grey)
+        order, factors, hue, gain, grey = (field.to(device) for field in fields)
+        return Draws(order, factors, hue, gain, grey)
 
 
 def draw(count: int, settings: Augment, draws: torch.Generator) -> Draws:

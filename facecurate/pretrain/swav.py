@@ -31,7 +31,7 @@ def sinkhorn(
 
 
 def _log_sum_over_batch(log: Tensor, group: dist.ProcessGroup | None) -> Tensor:
-    """log sum exp over the batch of every process: (B, K) -> (1, K)."""
+    """Log sum exp over the batch of every process: (B, K) -> (1, K)."""
     if group is None:
         return torch.logsumexp(log, dim=0, keepdim=True)
     top = log.amax(dim=0, keepdim=True)
@@ -48,7 +48,7 @@ def swapped_loss(scores: Tensor, codes: Sequence[Tensor], *, temperature: float)
     the batch, over the C - 1 crops that predict a code, and over the codes.
     """
     batch = len(codes[0])
-    crops = functional.log_softmax(scores.float() / temperature, dim=1).split(batch)
+    crops = torch.split(functional.log_softmax(scores.float() / temperature, dim=1), batch)
     losses = [
         -(code * crop).sum(dim=1).mean()
         for i, code in enumerate(codes)
@@ -89,6 +89,7 @@ class SwAV(nn.Module):
         self.prototypes = nn.Linear(features, prototypes, bias=False)
 
     def forward(self, views: Sequence[Tensor]) -> Tensor:
+        """Unit vectors of all crops, (C * B, D)."""
         pooled = torch.cat([self.backbone(view) for view in views])
         return functional.normalize(self.projector(pooled), dim=1)
 

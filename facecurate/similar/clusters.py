@@ -67,16 +67,16 @@ def around_kept(rank: NDArray[np.int64], edges: Edges) -> Kept:
     """Splits the components of ``edges`` around kept pictures.
 
     rank: (N,) from ``ranks``. In the order of rank a picture is kept unless it has an edge to
-    one kept before it; each of the others goes to the kept one that it is surest to equal: by
-    method, then distance, then upright before mirrored, then rank. No two kept pictures have
-    an edge.
+    one kept before it; each of the others goes to the better kept one that it is surest to
+    equal: by method, then distance, then upright before mirrored, then rank. No two kept
+    pictures have an edge, and the kept one is the best of its cluster.
     """
     is_kept = _independent(rank, edges)
     kept, edge = np.arange(len(rank)), np.full(len(rank), -1)
     members = np.concatenate([edges.i, edges.j])
     others = np.concatenate([edges.j, edges.i])
     number = np.tile(np.arange(len(edges.i)), 2)
-    usable = ~is_kept[members] & is_kept[others]
+    usable = is_kept[others] & (rank[others] < rank[members])
     members, others, number = members[usable], others[usable], number[usable]
     best = np.lexsort(
         (

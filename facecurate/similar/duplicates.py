@@ -50,6 +50,19 @@ class ClusterRow:
     distance: float
 
 
+@dataclass(frozen=True, slots=True)
+class SamePicture:
+    """Two items known to show the same for another reason: faces at one place of a photo's copies.
+
+    distance: bits of the 256-bit hash between the photos.
+    """
+
+    key: str
+    other: str
+    mirrored: bool
+    distance: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duplicates:
     """The rows, sorted by cluster, kept first, then key, and what it took to find them.
@@ -79,12 +92,13 @@ def find_duplicates(
     keep: str = "largest",
     candidate_bits: int = verify.CANDIDATE_BITS,
     verified_bits: int = verify.VERIFIED_BITS,
+    also: Sequence[SamePicture] = (),
 ) -> Duplicates:
     """The clusters of equal pictures among ``items``, whatever their order.
 
     Equal bytes first, then two stages of perceptual hashes (``verify``) upright and mirrored,
     then clusters around kept pictures (``clusters``). Pictures without a usable hash equal only
-    those with the same bytes.
+    those with the same bytes. ``also`` brings edges of method ``photo``.
     """
     place = clusters.ranks(list(items.keys), items.size, items.sharpness, keep)
     nodes = _nodes(items, place)
@@ -94,6 +108,7 @@ def find_duplicates(
         verified_bits=verified_bits,
     )
     edges, candidates, nearest = _collect(batches)
+    edges = Edges.concatenate([edges, _known_edges(items, nodes, also)])
     component = clusters.components(len(nodes.leader), edges.i, edges.j)
     sizes = np.bincount(component[nodes.of])
     return Duplicates(
@@ -158,6 +173,20 @@ def _collect(batches: Iterable[verify.Verified]) -> tuple[Edges, int, int | None
         if batch.nearest_refused is not None:
             nearest = min(batch.nearest_refused, nearest or batch.nearest_refused)
     return Edges.concatenate(parts), candidates, nearest
+
+
+def _known_edges(items: Items, nodes: _Nodes, also: Sequence[SamePicture]) -> Edges:
+    """The edges that the caller brings, between nodes; those inside one node say nothing new."""
+    row = {key: i for i, key in enumerate(items.keys)}
+    ends = [(int(nodes.of[row[a.key]]), int(nodes.of[row[a.other]])) for a in also]
+    chosen = [n for n, (i, j) in enumerate(ends) if i != j]
+    return Edges(
+        np.array([min(ends[n]) for n in chosen], np.int64),
+        np.array([max(ends[n]) for n in chosen], np.int64),
+        np.full(len(chosen), verify.METHODS.index("photo"), np.int64),
+        np.array([also[n].mirrored for n in chosen], np.bool_),
+        np.array([also[n].distance for n in chosen], np.int64),
+    )
 
 
 def _rows(items: Items, nodes: _Nodes, edges: Edges, solved: clusters.Kept) -> list[ClusterRow]:

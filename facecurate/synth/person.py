@@ -1,6 +1,7 @@
 """Who is drawn: everything that depends on the identity alone."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -58,6 +59,7 @@ def _between(anchors: Floats, at: float, rng: np.random.Generator, jitter: float
     return np.asarray(np.clip(colour * (1 + rng.normal(0, jitter, 3)), 8, 250))
 
 
+@lru_cache(maxsize=64)
 def person(identity: int) -> Person:
     """The person of an identity, always the same."""
     rng = np.random.default_rng([0x1D, identity])

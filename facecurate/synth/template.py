@@ -77,9 +77,13 @@ def _curve(y: Floats, column: int) -> Floats:
     )
 
 
+_FINE = np.linspace(_PROFILE[0, 0], _PROFILE[-1, 0], 3001)
+_FINE_WIDTH = np.maximum(_curve(_FINE, 1), 0.0)
+
+
 def half_width(y: Floats) -> Floats:
     """Half the mean head's width at ``y``."""
-    return np.maximum(_curve(np.asarray(y, np.float64), 1), 0.0)
+    return np.interp(y, _FINE, _FINE_WIDTH)
 
 
 def to_uv(points: Floats) -> Floats:

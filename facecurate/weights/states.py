@@ -96,22 +96,7 @@ class Weights:
 
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-def describe(
-    arch: str,
-    input_size: int,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
-) -> dict[str, str]:
-    """The metadata that ``weights.safetensors`` of a run carries; values are JSON."""
-    return {
-        "facecurate.format": str(FORMAT),
-        "arch": json.dumps(arch),
-        "mean": json.dumps(list(mean)),
-        "std": json.dumps(list(std)),
-        "input_size": json.dumps(input_size),
-    }
+_NOTES = ("arch", "mean", "std", "input_size")
 
 
 def run_weights(workspace: str, name: str) -> Weights:
@@ -155,14 +140,14 @@ def _read(name: str, path: str, strip: Sequence[str] = ()) -> Weights:
 
 
 def _metadata(data: bytes, path: str) -> dict[str, Any]:
-    """What ``describe`` wrote into a safetensors file's header; {} if nobody did."""
+    """What a run wrote into its safetensors file's header, as JSON values; {} for other files."""
     length = int.from_bytes(data[:8], "little")
     held = cast(dict[str, str], json.loads(data[8 : 8 + length]).get("__metadata__") or {})
     if "facecurate.format" not in held:
         return {}
     if int(held["facecurate.format"]) > FORMAT:
         raise FacecurateError(f"{printable(path)} was written by a newer facecurate: upgrade it")
-    return {key: json.loads(held[key]) for key in describe("", 0) if key in held}
+    return {key: json.loads(held[key]) for key in _NOTES if key in held}
 
 
 def torchvision_weights(name: str, *, download: Download | None = None) -> Weights:

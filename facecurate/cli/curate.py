@@ -1,0 +1,331 @@
+"""``import`` to ``shard``: the commands that build a dataset, and those that look at it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from facecurate.cli.names import existing, linked, unknown
+from facecurate.cli.state import State, common, name_argument, redo_option, worker_count
+from facecurate.cli.state import workers_option
+from facecurate.faces import CROPS, DETECTORS
+
+
+@click.command("import", short_help="Take pictures from a folder, or a dataset that you hold.")
+@click.argument("source")
+@click.option("--name", help="The dataset's name.  [default: the folder's]")
+@click.option("--license", help="SPDX id of all pictures, e.g. CC-BY-4.0.")
+@workers_option
+@redo_option
+@common
+def import_(
+    state: State,
+    source: str,
+    name: str | None,
+    license: str | None,
+    workers: int | None,
+    redo: bool,
+) -> None:
+    """Take every file below SOURCE: pictures are stored as they are, the rest gets a reason.
+
+    SOURCE is a folder, or the name of a linked dataset (see 'facecurate datasets'). Run it again
+    to take what is new.
+
+    \b
+    Example:
+      facecurate import ~/photos --name mine --license CC-BY-4.0
+      facecurate import 300w
+    """
+    from facecurate import storage
+    from facecurate.datasets import manifest
+    from facecurate.errors import UsageError
+    from facecurate.importing import import_folder
+    from facecurate.workspace import suggest_name
+
+    options = {"license": license, "workers": worker_count(workers), "redo": redo}
+    known = source in manifest.names()
+    link = linked(state, source) if known else None
+    if link:
+        from facecurate.prepare import import_linked
+
+        target = state.workspace.dataset(name or link.name or source)
+        state.run(
+            target, "photos", lambda p: import_linked(target, link, progress=p, **options)
+        )
+        return
+    if not storage.is_folder(source):
+        raise unknown(state, source)
+    name = name or suggest_name(storage.name(storage.absolute(source)))
+    if name in manifest.names():
+        raise UsageError(
+            f"'{name}' is the name of a known dataset: link it (facecurate datasets link {name} "
+            f"{source}) or choose another --name"
+        )
+    dataset = state.workspace.dataset(name)
+    state.run(dataset, "photos", lambda p: import_folder(dataset, source, progress=p, **options))
+
+
+@click.command(short_help="Find faces: boxes, points, quality, crops.")
+@name_argument
+@click.option(
+    "--detector",
+    type=click.Choice(sorted(DETECTORS)),
+    default="retinaface-mobile",
+    show_default=True,
+    help="dlib works without a download; given takes the boxes that came with the photos.",
+)
+@click.option("--weights", metavar="FILE", help="The detector's weights, instead of the fetched.")
+@click.option("--crop", type=click.Choice(CROPS), default="box", show_default=True)
+@click.option("--crop-size", type=int, default=256, show_default=True, help="Largest, in pixels.")
+@click.option("--min-face", type=float, default=40, show_default=True, help="Longer side, pixels.")
+@click.option("--threshold", type=float, help="Lowest score.  [default: the detector's]")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@workers_option
+@redo_option
+@common
+def detect(state: State, name: str | None, workers: int | None, **options: Any) -> None:
+    """Find the faces of every photo and cut them out.
+
+    A box crop is a square of 1.4 times the box's longer side; a small face keeps its size. Every
+    face that is dropped has a reason in the table.
+
+    \b
+    Example:
+      facecurate detect mine --detector dlib
+      facecurate detect mine --weights mobilenet0.25_Final.pth --threshold 0.8
+    """
+    dataset = existing(state, name)
+    from facecurate.detect import detect
+
+    count = worker_count(workers)
+    state.run(dataset, "photos", lambda p: detect(dataset, workers=count, progress=p, **options))
+
+
+@click.command(short_help="One vector a face.")
+@name_argument
+@click.option("--encoder", default="dct", show_default=True, help="dct, run:NAME, file:PATH, ...")
+@workers_option
+@redo_option
+@common
+def embed(
+    state: State, name: str | None, encoder: str, workers: int | None, redo: bool
+) -> None:
+    """Compute one vector a face, row by row beside the table of faces.
+
+    Encoders that recognise people are refused on collected photos.
+
+    \b
+    Example:
+      facecurate embed mine --encoder dct
+    """
+    dataset = existing(state, name)
+    from facecurate.embed import embed
+
+    count = worker_count(workers)
+    state.run(
+        dataset,
+        "faces",
+        lambda p: embed(dataset, encoder=encoder, workers=count, redo=redo, progress=p),
+    )
+
+
+@click.command(short_help="Find duplicates of photos and of faces.")
+@name_argument
+@click.option(
+    "--hash-distance",
+    type=click.IntRange(0, 20),
+    default=10,
+    show_default=True,
+    help="Bits of the 64-bit hash within which pictures are compared closely.",
+)
+@click.option(
+    "--keep",
+    type=click.Choice(["largest", "sharpest", "first"]),
+    default="largest",
+    show_default=True,
+    help="Which picture of a cluster stays.",
+)
+@workers_option
+@redo_option
+@common
+def dedupe(state: State, name: str | None, workers: int | None, **options: Any) -> None:
+    """Find copies: exact, rescaled, re-encoded, mirrored. Nothing is deleted; shard reads the table.
+
+    A pair must be close by a 64-bit perceptual hash and agree by a 256-bit one; every dropped
+    picture has an edge of its own to the one that is kept. Never who is who: only which picture
+    is the same picture.
+
+    \b
+    Example:
+      facecurate dedupe
+      facecurate dedupe mine --keep sharpest
+    """
+    dataset = existing(state, name)
+    from facecurate.dedupe import dedupe
+
+    count = worker_count(workers)
+    state.run(dataset, "photos", lambda p: dedupe(dataset, workers=count, progress=p, **options))
+
+
+@click.command("redundancy-report", short_help="How many distinct frames a dataset holds.")
+@click.argument("name", metavar="[NAME_OR_DATASET]", required=False)
+@click.option("--root", metavar="DIR", help="Where a known dataset's files lie, instead of a link.")
+@click.option("--encoder", default="dct", show_default=True, help="dct, run:NAME, file:PATH, ...")
+@workers_option
+@redo_option
+@common
+def redundancy_report(
+    state: State,
+    name: str | None,
+    root: str | None,
+    encoder: str,
+    workers: int | None,
+    redo: bool,
+) -> None:
+    """Measure how redundant a set of faces is, before training on it.
+
+    Counts the frames that are still distinct at a tolerance measured on the data itself: where a
+    re-compressed, shifted or slightly brighter copy cannot be told apart. Writes redundancy.json
+    and redundancy.html. A linked dataset is imported and cropped on first use.
+
+    \b
+    Example:
+      facecurate redundancy-report mine
+      facecurate redundancy-report disfa
+    """
+    from facecurate.prepare import prepared
+
+    count = worker_count(workers)
+    dataset = prepared(state, name, root=root, workers=count)
+    from facecurate.embed import embed
+    from facecurate.encoders import load_encoder
+    from facecurate.redundancy import redundancy_report
+
+    def work(progress: Any) -> Any:
+        embed(dataset, encoder=encoder, workers=count, progress=progress)
+        model = load_encoder(encoder, dataset.workspace)
+        stats = redundancy_report(dataset, model, redo=redo, progress=progress)
+        return stats.noted(f"see {dataset.path('redundancy.html')}")
+
+    state.run(dataset, "faces", work)
+
+
+@click.command(short_help="Training shards, index and cards.")
+@name_argument
+@click.option("--shard-size", default="512MB", show_default=True)
+@click.option("--subset", metavar="FILE", help="Keep only these keys: .parquet or one key a line.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the global order.")
+@workers_option
+@redo_option
+@common
+def shard(state: State, name: str | None, workers: int | None, **options: Any) -> None:
+    """Write the kept faces as WebDataset tars in one shuffled order, with an index and a card.
+
+    Faces dropped by detect, dedupe or decontaminate stay out, each with its reason in
+    decisions.parquet. Stock webdataset reads the tars as they are.
+
+    \b
+    Example:
+      facecurate shard mine --shard-size 256MB
+    """
+    dataset = existing(state, name)
+    from facecurate.shard import shard
+
+    count = worker_count(workers)
+    state.run(dataset, "faces", lambda p: shard(dataset, workers=count, progress=p, **options))
+
+
+@click.command(short_help="Check every digest, count and key.")
+@name_argument
+@common
+def verify(state: State, name: str | None) -> int:
+    """Read everything again and compare it with what was written; exit 1 if anything differs.
+
+    \b
+    Example:
+      facecurate verify mine
+    """
+    dataset = existing(state, name)
+    from facecurate.inspect import verify
+
+    with state.progress("parts") as progress:
+        stats, findings = verify(dataset, progress=progress)
+    for finding in findings:
+        state.say(finding)
+    files = stats.counts["files"].taken
+    state.finish(
+        f"{dataset.name}: {files:,} files read, {len(findings):,} things wrong",
+        {"dataset": dataset.name, "files": files, "findings": findings},
+    )
+    return 1 if findings else 0
+
+
+@click.command(short_help="Stages and counts by reason.")
+@name_argument
+@common
+def status(state: State, name: str | None) -> None:
+    """Show what has been done with a dataset and what each stage dropped.
+
+    \b
+    Example:
+      facecurate status mine
+    """
+    dataset = existing(state, name)
+    from facecurate.inspect import status
+
+    stages = status(dataset)
+    if not state.json:
+        for stage in stages:
+            click.echo(f"{stage.name:<24} {stage.state:<20} {stage.stats}")
+    told = {s.name: {"state": s.state, **s.stats.to_json()} for s in stages}
+    state.finish(
+        f"{dataset.name}: {len(stages)} stages done", {"dataset": dataset.name, "stages": told}
+    )
+
+
+@click.command(short_help="One photo's or face's history.")
+@click.argument("key")
+@click.option("--name", help="The dataset.  [default: the only one]")
+@common
+def why(state: State, key: str, name: str | None) -> None:
+    """Tell what happened to one photo or face at each step, and why it is in or out.
+
+    \b
+    Example:
+      facecurate why mine-00d7a3f1c2b4e596_000
+    """
+    dataset = existing(state, name)
+    from facecurate.inspect import why
+    from facecurate.text import printable
+
+    events = why(dataset, key)
+    if not state.json:
+        for event in events:
+            told = ", ".join(f"{k} {_short(v)}" for k, v in event.items() if k != "table")
+            click.echo(printable(f"{event['table']:<24} {told}", 1000))
+    last = events[-1]
+    facts = {"dataset": dataset.name, "events": [{k: _plain(v) for k, v in e.items()} for e in events]}
+    state.finish(f"{key}: {len(events)} entries, the last in {last['table']}", facts)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        numbers = [_short(v) for v in value[:10]]
+        return "[" + " ".join(numbers) + (" ...]" if len(value) > 10 else "]")
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and value != value:
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+COMMANDS = [import_, detect, embed, dedupe, redundancy_report, shard, verify, status, why]

@@ -1,0 +1,92 @@
+"""The training loop: one process, exact resume, a guard against collapse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from facecurate import storage
+from facecurate.loading import BatchOrder, FaceShards
+from facecurate.pretrain import run
+from facecurate.pretrain.config import PretrainConfig
+from facecurate.pretrain.trainer import Progress, Trainer
+
+_CACHE = 256 << 20  # bytes of decoded crops kept in memory; small sets are decoded once
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainResult:
+    """What a run did; ``str`` is its sentence."""
+
+    steps: int
+    epochs: float
+    images: int
+    loss: float
+    entropy: float
+    weights: str
+    resumed_from: int
+    emptied: int
+    damaged: int
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        line = (
+            f"pre-trained {self.steps:,} steps ({self.epochs:.1f} epochs, {self.images:,} images): "
+            f"loss {self.loss:.3f}, entropy {self.entropy:.2f}"
+        )
+        left_out = [(self.emptied, "emptied"), (self.damaged, "damaged")]
+        return line + "".join(f", {n:,} {what} slots left out" for n, what in left_out if n)
+
+
+def pretrain(
+    shards_url: str,
+    run_url: str,
+    config: PretrainConfig,
+    *,
+    device: str = "cpu",
+    workers: int = 0,
+    redo: bool = False,
+    on_error: str = "raise",
+    progress: Progress | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> PretrainResult:
+    """Trains a backbone on shards and writes ``weights.safetensors`` last.
+
+    The same call goes on where it stopped; on a CPU with the same number of threads the files are
+    the same bytes as those of an unbroken run. ``stop`` is asked after each step: True writes a
+    checkpoint and raises StoppedError. Raises SettingsError for a folder of another run,
+    FacecurateError for too few samples and for a collapse.
+    """
+    shards = FaceShards(
+        shards_url,
+        split=config.split,
+        side=config.source,
+        on_error="skip" if on_error == "skip" else "raise",
+        cache=_CACHE,
+    )
+    order = BatchOrder(len(shards), config.batch_size, config.seed)
+    finished = run.open_run(run_url, config, shards, redo=redo)
+    trainer = Trainer(config, order, run_url, device)
+    trainer.restore()
+    if not finished:
+        try:
+            trainer.train(shards, workers, progress, stop)
+        finally:
+            trainer.keep_last_good()
+        trainer.export()
+    return _result(trainer)
+
+
+def _result(trainer: Trainer) -> PretrainResult:
+    return PretrainResult(
+        steps=trainer.step,
+        epochs=trainer.step / trainer.order.batches,
+        images=trainer.images,
+        loss=trainer.last["loss"],
+        entropy=trainer.last["entropy"],
+        weights=storage.join(trainer.url, run.WEIGHTS),
+        resumed_from=trainer.resumed_from,
+        emptied=trainer.emptied,
+        damaged=trainer.damaged,
+        warnings=tuple(trainer.warnings),
+    )

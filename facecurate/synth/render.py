@@ -1,0 +1,243 @@
+"""Specs to pictures with exact labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facecurate.synth import paint, raster, scene
+from facecurate.synth.background import background
+from facecurate.synth.person import Person, person
+from facecurate.synth.scene import Scene
+from facecurate.synth.spec import FaceSpec, Light, PhotoSpec
+from facecurate.synth.template import Floats
+
+Image = NDArray[np.uint8]
+Layer = NDArray[np.float32]
+_HIDDEN = 0.10  # units of the head by which a point may lie behind what is seen in front of it
+
+
+@dataclass(frozen=True, slots=True)
+class FaceLabels:
+    """The truth about one drawn face, in pixels of the picture (see ``FaceSpec.centre``).
+
+    ``box``: x0 y0 x1 y1, the tight box of the bare face's mesh from the upper forehead to the chin
+    and from ear to ear, hair and hidden parts not looked at, not cut at the picture's edge.
+    ``landmarks``: (10,) x y of left eye, right eye (means of their six points), nose, left and
+    right corner of the mouth, left = image-left on an upright face. ``points68``: (68, 2) in
+    iBUG's order; each is one position on the surface of the mesh. ``visible``: (68,) in the picture
+    and not behind something. ``yaw``, ``pitch``, ``roll``: degrees as in ``FaceSpec``.
+    """
+
+    box: tuple[float, float, float, float]
+    landmarks: NDArray[np.float64]
+    points68: NDArray[np.float64]
+    visible: NDArray[np.bool_]
+    yaw: float
+    pitch: float
+    roll: float
+    identity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A picture (H, W, 3) uint8 RGB and the labels of its one face."""
+
+    image: Image
+    labels: FaceLabels
+
+
+def render_face(spec: FaceSpec, size: int) -> Rendered:
+    """One face on a square picture of side ``size``; the same spec gives the same bytes."""
+    photo = PhotoSpec(size, size, spec.seed, (spec,))
+    image, labels = render_photo(photo)
+    return Rendered(image, labels[0])
+
+
+def render_photo(photo: PhotoSpec) -> tuple[Image, list[FaceLabels]]:
+    """A photo and the labels of its faces, in the order of ``photo.faces``.
+
+    Smaller faces stand further back; what a nearer figure covers is labelled as not visible.
+    """
+    back = background(photo.width, photo.height, photo.seed)
+    canvas = (back.astype(np.float32) / 255.0) ** 2
+    labels: list[FaceLabels | None] = [None] * len(photo.faces)
+    for index in sorted(range(len(photo.faces)), key=lambda i: photo.faces[i].size_px):
+        spec = photo.faces[index]
+        layer, where, mine = _figure(spec, photo.width, photo.height)
+        for other, known in enumerate(labels):
+            if known is not None:
+                labels[other] = _behind(known, layer, where)
+        cover = layer[:, :, 3:]
+        window = canvas[where]
+        window *= 1 - cover
+        window += layer[:, :, :3]
+        labels[index] = mine
+    return _develop(canvas, photo), [known for known in labels if known is not None]
+
+
+def _develop(canvas: Layer, photo: PhotoSpec) -> Image:
+    """Linear light -> sRGB-like grey levels, with the lens's blur and the sensor's noise."""
+    grey = np.sqrt(np.clip(canvas, 0.0, 1.0)) * 255.0
+    if photo.blur > 0:
+        grey = cv2.GaussianBlur(grey, (0, 0), photo.blur)
+    if photo.noise > 0:
+        rng = np.random.default_rng([0x0153, photo.seed])
+        grey += rng.standard_normal(grey.shape, dtype=np.float32) * np.float32(photo.noise)
+    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+
+
+def _figure(
+    spec: FaceSpec, width: int, height: int
+) -> tuple[Layer, tuple[slice, slice], FaceLabels]:
+    """The lit figure (h, w, 4: light times coverage, coverage), its window and its labels."""
+    who = person(spec.identity)
+    built = scene.build(who, spec)
+    where = _window(built, width, height)
+    seen, screen = _look(built, where)
+    layer = _lit(built, seen, screen, who, spec)
+    return layer, where, _labels(built, seen, where, spec, width, height)
+
+
+def _window(built: Scene, width: int, height: int) -> tuple[slice, slice]:
+    """The part of the picture that the figure can touch."""
+    low = np.floor(built.screen[:, :2].min(axis=0)).astype(int)
+    high = np.ceil(built.screen[:, :2].max(axis=0)).astype(int) + 1
+    x0, y0 = (int(v) for v in np.clip(low, 0, [width, height]))
+    x1, y1 = (int(v) for v in np.clip(high, [x0, y0], [width, height]))
+    return slice(y0, y1), slice(x0, x1)
+
+
+def _look(built: Scene, where: tuple[slice, slice]) -> tuple[NDArray[np.int32], Layer]:
+    """Triangle numbers at the window's sub-pixels, and the vertices in their frame."""
+    rows, columns = where
+    screen = built.screen.astype(np.float64).copy()
+    screen[:, :2] = (screen[:, :2] + 0.5 - [columns.start, rows.start]) * raster.SAMPLES - 0.5
+    single = np.ascontiguousarray(screen, np.float32)
+    height = (rows.stop - rows.start) * raster.SAMPLES
+    width = (columns.stop - columns.start) * raster.SAMPLES
+    return raster.visible(single, built.faces, height, width), single
+
+
+def lights_of(light: Light) -> tuple[Layer, Layer]:
+    """(L, 6) directions and linear colours of the lights, (2, 3) light from above and below."""
+    a, e = np.deg2rad([light.azimuth, light.elevation])
+    key = np.array([np.sin(a) * np.cos(e), -np.sin(e), np.cos(a) * np.cos(e)])
+    warm = np.array([1 + 0.12 * light.warmth, 1.0, 1 - 0.18 * light.warmth])
+    counter = np.array([-key[0], -0.2, 0.55])
+    counter /= np.linalg.norm(counter)
+    rows = [[*key, *(light.key * warm)], [*counter, *(0.18 * light.key / warm)]]
+    sky = np.stack([light.fill / warm, 0.45 * light.fill * warm])
+    return np.array(rows, np.float32), sky.astype(np.float32)
+
+
+def _tints(spec: FaceSpec) -> Layer:
+    """(4, 3) factors on the texture's linear colour; the clothes' colour comes from the seed."""
+    rng = np.random.default_rng([0xC107, spec.seed])
+    cloth = np.clip(rng.uniform(0.02, 0.9) * (1 + rng.normal(0, 0.5, 3)), 0.01, 1.2)
+    return np.array([[1, 1, 1], [1, 1, 1], [1, 1, 1], cloth], np.float32)
+
+
+def _lit(built: Scene, seen: NDArray[np.int32], screen: Layer, who: Person, spec: FaceSpec) -> Layer:
+    lights, sky = lights_of(spec.light)
+    iris = np.array([*((who.iris / 255.0) ** 2), 0.082, 0.034], np.float32)
+    return _shaded(built, seen, screen, paint.atlas(spec.identity), lights, sky, _tints(spec), iris)
+
+
+def _shaded(
+    built: Scene,
+    seen: NDArray[np.int32],
+    screen: Layer,
+    texture: Image,
+    lights: Layer,
+    sky: Layer,
+    tints: Layer,
+    iris: Layer,
+) -> Layer:
+    gloss = np.array([0.10, 0.06, 0.08, 0.0], np.float32)
+    single = (np.ascontiguousarray(a, np.float32) for a in (built.normals, built.uv, built.own))
+    out: Layer = raster.shade(
+        seen, screen, built.faces, built.materials, *single, texture, tints, gloss, lights, sky,
+        built.eyes.astype(np.float32), iris,
+    )  # fmt: skip
+    return out
+
+
+def _labels(
+    built: Scene,
+    seen: NDArray[np.int32],
+    where: tuple[slice, slice],
+    spec: FaceSpec,
+    width: int,
+    height: int,
+) -> FaceLabels:
+    points = np.ascontiguousarray(built.points[:, :2])
+    return FaceLabels(
+        box=built.box,
+        landmarks=ten(points),
+        points68=points,
+        visible=_unhidden(built, seen, where) & _inside(points, width, height),
+        yaw=spec.yaw,
+        pitch=spec.pitch,
+        roll=spec.roll,
+        identity=spec.identity,
+    )
+
+
+def ten(points: Floats) -> Floats:
+    """(68, 2) points -> (10,) eyes' means, nose, corners of the mouth."""
+    rows = [points[36:42].mean(axis=0), points[42:48].mean(axis=0), *points[[30, 48, 54]]]
+    return np.concatenate(rows)
+
+
+def _inside(points: Floats, width: int, height: int) -> NDArray[np.bool_]:
+    return np.asarray(((points >= -0.5) & (points < [width - 0.5, height - 0.5])).all(axis=1))
+
+
+def _unhidden(
+    built: Scene, seen: NDArray[np.int32], where: tuple[slice, slice]
+) -> NDArray[np.bool_]:
+    """(68,) points that nothing of the same figure covers by more than ``_HIDDEN``."""
+    nearest = _depths(built, seen, where)
+    own = 1.0 / built.points[:, 2]
+    clear = own - nearest <= _HIDDEN
+    return np.asarray(clear & (built.towards > -0.35))
+
+
+def _depths(built: Scene, seen: NDArray[np.int32], where: tuple[slice, slice]) -> Floats:
+    """(68,) depth of the vertex nearest to the camera of the triangle seen at each point."""
+    origin = np.array([where[1].start, where[0].start])
+    cell = np.rint((built.points[:, :2] + 0.5 - origin) * raster.SAMPLES - 0.5).astype(int)
+    height, width = seen.shape
+    held = ((cell >= 0) & (cell < [width, height])).all(axis=1)
+    out = np.full(len(cell), np.inf)
+    if seen.size:
+        at = seen[cell[held, 1], cell[held, 0]]
+        depth = 1.0 / built.screen[built.faces[np.maximum(at, 0)], 2]
+        out[held] = np.where(at >= 0, depth.mean(axis=1), np.inf)
+    return out
+
+
+def _behind(labels: FaceLabels, layer: Layer, where: tuple[slice, slice]) -> FaceLabels:
+    """The labels after another figure was drawn in front."""
+    cell = np.rint(labels.points68).astype(int) - [where[1].start, where[0].start]
+    height, width = layer.shape[:2]
+    held = ((cell >= 0) & (cell < [width, height])).all(axis=1)
+    covered = np.zeros(len(cell), bool)
+    covered[held] = layer[cell[held, 1], cell[held, 0], 3] > 0.5
+    return FaceLabels(
+        labels.box, labels.landmarks, labels.points68, labels.visible & ~covered,
+        labels.yaw, labels.pitch, labels.roll, labels.identity,
+    )  # fmt: skip
+
+
+def mirrored(labels: FaceLabels, width: int, swap: Sequence[int]) -> FaceLabels:
+    """The labels of the mirrored picture; ``swap``: the point that takes each point's place."""
+    points = labels.points68[list(swap)] * [-1.0, 1.0] + [width - 1.0, 0.0]
+    x0, y0, x1, y1 = labels.box
+    return FaceLabels(
+        (width - 1.0 - x1, y0, width - 1.0 - x0, y1), ten(points), points,
+        labels.visible[list(swap)], -labels.yaw, labels.pitch, -labels.roll, labels.identity,
+    )  # fmt: skip

@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+
+from facecurate.errors import FacecurateError
+from facecurate.similar import effective
+from facecurate.similar.effective import ROUNDING, effective_number, neighbour_counts
+from facecurate.similar.tolerance import copy_tolerance
+
+
+def states(count: int, d: int, mean_cosine: float, rng: np.random.Generator) -> np.ndarray:
+    """Unit vectors whose pairwise cosine is ``mean_cosine`` on average."""
+    own = rng.normal(size=(count, d))
+    own /= np.linalg.norm(own, axis=1, keepdims=True)
+    common = rng.normal(size=d)
+    common /= np.linalg.norm(common)
+    mixed = np.sqrt(mean_cosine) * common + np.sqrt(1 - mean_cosine) * own
+    return mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+
+
+def seen(planted: np.ndarray, which: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One noisy observation of each state in ``which``; two of one state are at cosine ~ .998."""
+    d = planted.shape[1]
+    return planted[which] + rng.normal(scale=0.03 / np.sqrt(d), size=(len(which), d))
+
+
+def calibrated(planted: np.ndarray, rng: np.random.Generator) -> float:
+    which = rng.integers(0, len(planted), 2000)
+    return copy_tolerance(seen(planted, which, rng), {"again": seen(planted, which, rng)}).tau
+
+
+@pytest.mark.parametrize("count", [50, 500])
+@pytest.mark.parametrize("d", [64, 512])
+@pytest.mark.parametrize("mean_cosine", [0.0, 0.4, 0.9])
+def test_planted_states_are_counted_whatever_their_repetitions(
+    count: int, d: int, mean_cosine: float
+) -> None:
+    rng = np.random.default_rng(count + d)
+    planted = states(count, d, mean_cosine, rng)
+    frames = seen(planted, np.repeat(np.arange(count), 10), rng)
+    found = effective_number(frames, None, [calibrated(planted, rng)])
+    assert found.total0[0] == pytest.approx(count, rel=0.03)
+
+
+def test_frames_without_redundancy_all_count() -> None:
+    rng = np.random.default_rng(1)
+    planted = states(2000, 512, 0.4, rng)
+    frames = seen(planted, np.arange(2000), rng)
+    assert effective_number(frames, None, [calibrated(planted, rng)]).total0[0] >= 0.98 * 2000
+
+
+def test_orders_0_1_2_of_unequal_frequencies() -> None:
+    rng = np.random.default_rng(2)
+    repeats = np.concatenate([[2000], rng.integers(1, 20, 199)])
+    share = repeats / repeats.sum()
+    planted = states(200, 128, 0.4, rng)
+    frames = seen(planted, np.repeat(np.arange(200), repeats), rng)
+    found = effective_number(frames, None, [calibrated(planted, rng)])
+    expected = [200, np.exp(-(share * np.log(share)).sum()), 1 / (share**2).sum()]
+    measured = [found.total0[0], found.total1[0], found.total2[0]]
+    assert measured == pytest.approx(expected, rel=0.05)
+
+
+def brute(x: np.ndarray, groups: list[str], tau: float) -> np.ndarray:
+    x = x.astype(np.float64) / np.linalg.norm(x, axis=1, keepdims=True)
+    same = np.equal.outer(np.array(groups), np.array(groups))
+    within = x @ x.T >= tau - ROUNDING
+    np.fill_diagonal(within, True)
+    return (within & same).sum(axis=1)
+
+
+@pytest.mark.parametrize("block", [7, 64, 2048])
+def test_counts_equal_brute_force_whatever_the_block(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(effective, "BLOCK", block)
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(200, 5)).astype(np.float32)
+    groups = [f"s{n}" for n in rng.integers(0, 4, 200)]
+    taus = [0.2, 0.7, 0.95, -0.5]
+    counts = neighbour_counts(x, groups, taus)
+    assert counts.tolist() == [brute(x, groups, tau).tolist() for tau in taus]
+
+
+def test_the_order_of_frames_and_the_length_of_vectors_do_not_matter() -> None:
+    rng = np.random.default_rng(4)
+    x, groups = rng.normal(size=(300, 6)), [f"s{n}" for n in rng.integers(0, 5, 300)]
+    order = rng.permutation(300)
+    scaled = (x * rng.uniform(0.1, 9, (300, 1)))[order]
+    before = effective_number(x, groups, [0.8])
+    after = effective_number(scaled, [groups[r] for r in order], [0.8])
+    assert after.groups == before.groups == ("s0", "s1", "s2", "s3", "s4")
+    assert after.frames.tolist() == before.frames.tolist()
+    for name in ("d0", "d1", "d2", "total0", "total1", "total2"):
+        assert getattr(after, name) == pytest.approx(getattr(before, name), rel=1e-12)
+
+
+def test_groups_do_not_see_each_other_and_add_up() -> None:
+    x = np.repeat(np.eye(3), [4, 1, 1], axis=0)
+    found = effective_number(x, ["a", "a", "b", "b", "b", "b"], [0.9])
+    assert found.frames.tolist() == [2, 4]
+    assert found.d0.tolist() == [[1.0, 3.0]]
+    assert found.total0.tolist() == [4.0]
+    assert found.d2[0].tolist() == pytest.approx([1.0, 16 / 6])
+    assert found.total2[0] == pytest.approx(36 / 10)
+
+
+def test_exact_copies_are_within_a_tolerance_of_one() -> None:
+    x = np.repeat(np.random.default_rng(5).normal(size=(20, 512)), 50, axis=0)
+    assert effective_number(x, None, [1.0]).total0[0] == pytest.approx(20)
+
+
+def test_twice_the_frame_rate_keeps_the_number_and_twice_the_motion_doubles_it() -> None:
+    def walk(frames: int, speed: float) -> np.ndarray:
+        """Steady motion along a circle, wide enough that its ends do not meet."""
+        angle = np.linspace(0, 3.0 * speed, frames, endpoint=False)
+        return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+    tau = np.cos(0.02)
+    slow, dense, fast = (
+        effective_number(walk(*f), None, [tau]).total0[0]
+        for f in [(6000, 1), (12000, 1), (6000, 2)]
+    )
+    assert dense == pytest.approx(slow, rel=0.05)
+    assert fast == pytest.approx(2 * slow, rel=0.1)
+
+
+def test_vectors_without_direction_are_an_error_that_counts_them() -> None:
+    x = np.ones((5, 3))
+    x[1], x[2, 0] = 0, np.nan
+    with pytest.raises(FacecurateError, match="2 of 5 vectors"):
+        effective_number(x, None, [0.9])
+
+
+def test_no_frames_are_no_states() -> None:
+    found = effective_number(np.empty((0, 4)), None, [0.9, 0.5])
+    assert found.total0.tolist() == [0.0, 0.0] and found.groups == ()
