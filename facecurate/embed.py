@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -24,6 +25,7 @@ def embed(
     dataset: Dataset,
     *,
     encoder: str = "dct",
+    not_identity: bool = False,
     workers: int = 0,
     redo: bool = False,
     progress: Progress = silent,
@@ -38,19 +40,18 @@ def embed(
             raise FacecurateError(
                 f"{dataset.name} has no faces yet: 'facecurate detect {dataset.name}'"
             )
-        model = load_encoder(encoder, dataset.workspace)
+        model = load_encoder(encoder, dataset.workspace, not_identity=not_identity)
         _refuse_identity(dataset, model)
         settings = {
             "encoder": encoder,
             "sha256": model.sha256,
             "dimension": model.dimension,
-            "workspace": dataset.workspace if encoder.startswith("run:") else None,
         }
         target = vectors_pool(dataset, model.name, model.sha256)
         stats = run_step(
             faces,
             target,
-            embed_part,
+            _EmbedPart(encoder, dataset.workspace),
             tool="embed",
             settings=settings,
             workers=workers,
@@ -78,9 +79,19 @@ def _encoder(name: str, workspace: str) -> Encoder:
     return encoder
 
 
-def embed_part(task: PartTask, tick: Callable[[int], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class _EmbedPart:
+    """The part function with what a worker needs and the part's settings must not hold."""
+
+    encoder: str
+    workspace: str
+
+    def __call__(self, task: PartTask, tick: Callable[[int], None]) -> None:
+        embed_part(task, _encoder(self.encoder, self.workspace), tick)
+
+
+def embed_part(task: PartTask, encoder: Encoder, tick: Callable[[int], None]) -> None:
     """Encodes the crops of one part."""
-    encoder = _encoder(task.settings["encoder"], task.settings["workspace"] or "")
     faces = Pool(task.source)
     rows = faces.table(task.name, FACE_SCHEMA).select(["key", "status"]).to_pylist()
     vectors = np.full((len(rows), encoder.dimension), np.nan, np.float16)

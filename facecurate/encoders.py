@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facecurate import images
+from facecurate.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -172,6 +173,43 @@ def module_encoder(
         dimension = _pooled(module(probe), grid).shape[1]
     normal = tuple(mean), tuple(std)
     return ModuleEncoder(name, identity, dimension, sha256, module, *normal, size, grid, batch)
+
+
+def load_encoder(name: str, workspace: str, *, not_identity: bool = False) -> Encoder:
+    """The encoder that ``--encoder`` names: one of ``ENCODERS``, or weights as a backbone.
+
+    A file of unknown origin counts as one that recognises people unless the user says otherwise
+    (``not_identity``). Raises UsageError, FacecurateError or DamagedError.
+    """
+    from facecurate import weights
+
+    if name in ENCODERS:
+        return ENCODERS[name]()
+    reference = weights.parse(name)
+    if reference.kind not in ("run", "file", "torchvision"):
+        known = ", ".join(sorted(ENCODERS))
+        raise UsageError(
+            f"no encoder {name!r}: give {known}, run:NAME, file:PATH, torchvision:NAME"
+        )
+    loaded = weights.resolve(name, workspace=workspace)
+    assert loaded is not None
+    if not loaded.arch:
+        raise UsageError(
+            f"{name} does not say its architecture: export it with facecurate pretrain"
+        )
+    from facecurate import backbones
+
+    module = backbones.build(loaded.arch)
+    module.load_state_dict(loaded.state)
+    return module_encoder(
+        str(reference),
+        module,
+        mean=loaded.mean,
+        std=loaded.std,
+        size=loaded.input_size,
+        sha256=loaded.sha256,
+        identity=reference.kind == "file" and not not_identity,
+    )
 
 
 def _pooled(features: Tensor, grid: int) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import urllib.parse
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import requests
 
@@ -40,7 +40,7 @@ def download(
     number of bytes taken, ``schemes`` the only ones followed, redirects included. Raises
     FetchError.
     """
-    with requests.Session() as session, storage.writing(target) as file:
+    with _Session() as session, storage.writing(target) as file:
         session.headers["User-Agent"] = USER_AGENT
         session.headers["Accept-Encoding"] = "identity"  # the digest is of the bytes as stored
         session.auth = _no_credentials
@@ -52,6 +52,14 @@ def download(
             raise FetchError(
                 f"{_host(url)} sent another file than expected: SHA-256 {found}, not {sha256}"
             )
+
+
+class _Session(requests.Session):
+    """Follows no redirect by itself: requests would read the body of each, whatever its size."""
+
+    def resolve_redirects(self, *args: Any, **options: Any) -> Iterator[Any]:
+        """Nothing; ``_answer`` looks at each hop."""
+        return iter(())
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -66,11 +74,11 @@ def _answer(session: requests.Session, url: str, schemes: tuple[str, ...]) -> re
             raise FetchError(f"{_host(url)}: only {' and '.join(schemes)} is fetched")
         timeout = (CONNECT_SECONDS, READ_SECONDS)
         answer = session.get(url, stream=True, timeout=timeout, allow_redirects=False)
-        if not answer.is_redirect:
-            answer.raise_for_status()
+        if answer.ok and not answer.is_redirect:
             return answer
-        url = urllib.parse.urljoin(url, answer.headers["Location"])
-        answer.close()
+        with answer:
+            answer.raise_for_status()
+            url = urllib.parse.urljoin(url, answer.headers["Location"])
     raise FetchError(f"{_host(url)}: more than {MAX_REDIRECTS} redirects")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from facecurate import __version__
-from facecurate.cli import curate, data, train, tour
+from facecurate.cli import curate, data, tour, train
 from facecurate.cli.state import State, common
 from facecurate.errors import FacecurateError
 from facecurate.text import printable

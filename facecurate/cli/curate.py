@@ -6,9 +6,15 @@ from typing import Any
 
 import click
 
-from facecurate.cli.names import existing, linked, unknown
-from facecurate.cli.state import State, common, name_argument, redo_option, worker_count
-from facecurate.cli.state import workers_option
+from facecurate.cli.names import existing, linked, prepared, unknown
+from facecurate.cli.state import (
+    State,
+    common,
+    name_argument,
+    redo_option,
+    worker_count,
+    workers_option,
+)
 from facecurate.faces import CROPS, DETECTORS
 
 
@@ -27,7 +33,7 @@ def import_(
     workers: int | None,
     redo: bool,
 ) -> None:
-    """Take every file below SOURCE: pictures are stored as they are, the rest gets a reason.
+    r"""Take every file below SOURCE: pictures are stored as they are, the rest gets a reason.
 
     SOURCE is a folder, or the name of a linked dataset (see 'facecurate datasets'). Run it again
     to take what is new.
@@ -50,9 +56,7 @@ def import_(
         from facecurate.prepare import import_linked
 
         target = state.workspace.dataset(name or link.name or source)
-        state.run(
-            target, "photos", lambda p: import_linked(target, link, progress=p, **options)
-        )
+        state.run(target, "photos", lambda p: import_linked(target, link, progress=p, **options))
         return
     if not storage.is_folder(source):
         raise unknown(state, source)
@@ -85,7 +89,7 @@ def import_(
 @redo_option
 @common
 def detect(state: State, name: str | None, workers: int | None, **options: Any) -> None:
-    """Find the faces of every photo and cut them out.
+    r"""Find the faces of every photo and cut them out.
 
     A box crop is a square of 1.4 times the box's longer side; a small face keeps its size. Every
     face that is dropped has a reason in the table.
@@ -105,13 +109,23 @@ def detect(state: State, name: str | None, workers: int | None, **options: Any) 
 @click.command(short_help="One vector a face.")
 @name_argument
 @click.option("--encoder", default="dct", show_default=True, help="dct, run:NAME, file:PATH, ...")
+@click.option(
+    "--not-identity",
+    is_flag=True,
+    help="The file given by file:PATH was not trained to recognise people.",
+)
 @workers_option
 @redo_option
 @common
 def embed(
-    state: State, name: str | None, encoder: str, workers: int | None, redo: bool
+    state: State,
+    name: str | None,
+    encoder: str,
+    not_identity: bool,
+    workers: int | None,
+    redo: bool,
 ) -> None:
-    """Compute one vector a face, row by row beside the table of faces.
+    r"""Compute one vector a face, row by row beside the table of faces.
 
     Encoders that recognise people are refused on collected photos.
 
@@ -126,7 +140,14 @@ def embed(
     state.run(
         dataset,
         "faces",
-        lambda p: embed(dataset, encoder=encoder, workers=count, redo=redo, progress=p),
+        lambda p: embed(
+            dataset,
+            encoder=encoder,
+            not_identity=not_identity,
+            workers=count,
+            redo=redo,
+            progress=p,
+        ),
     )
 
 
@@ -150,7 +171,7 @@ def embed(
 @redo_option
 @common
 def dedupe(state: State, name: str | None, workers: int | None, **options: Any) -> None:
-    """Find copies: exact, rescaled, re-encoded, mirrored. Nothing is deleted; shard reads the table.
+    r"""Find copies: exact, rescaled, re-encoded, mirrored. Nothing is deleted; shard reads this.
 
     A pair must be close by a 64-bit perceptual hash and agree by a 256-bit one; every dropped
     picture has an edge of its own to the one that is kept. Never who is who: only which picture
@@ -172,6 +193,11 @@ def dedupe(state: State, name: str | None, workers: int | None, **options: Any) 
 @click.argument("name", metavar="[NAME_OR_DATASET]", required=False)
 @click.option("--root", metavar="DIR", help="Where a known dataset's files lie, instead of a link.")
 @click.option("--encoder", default="dct", show_default=True, help="dct, run:NAME, file:PATH, ...")
+@click.option(
+    "--not-identity",
+    is_flag=True,
+    help="The file given by file:PATH was not trained to recognise people.",
+)
 @workers_option
 @redo_option
 @common
@@ -180,10 +206,11 @@ def redundancy_report(
     name: str | None,
     root: str | None,
     encoder: str,
+    not_identity: bool,
     workers: int | None,
     redo: bool,
 ) -> None:
-    """Measure how redundant a set of faces is, before training on it.
+    r"""Measure how redundant a set of faces is, before training on it.
 
     Counts the frames that are still distinct at a tolerance measured on the data itself: where a
     re-compressed, shifted or slightly brighter copy cannot be told apart. Writes redundancy.json
@@ -194,8 +221,6 @@ def redundancy_report(
       facecurate redundancy-report mine
       facecurate redundancy-report disfa
     """
-    from facecurate.prepare import prepared
-
     count = worker_count(workers)
     dataset = prepared(state, name, root=root, workers=count)
     from facecurate.embed import embed
@@ -203,8 +228,9 @@ def redundancy_report(
     from facecurate.redundancy import redundancy_report
 
     def work(progress: Any) -> Any:
-        embed(dataset, encoder=encoder, workers=count, progress=progress)
-        model = load_encoder(encoder, dataset.workspace)
+        options = {"encoder": encoder, "not_identity": not_identity}
+        embed(dataset, workers=count, progress=progress, **options)
+        model = load_encoder(encoder, dataset.workspace, not_identity=not_identity)
         stats = redundancy_report(dataset, model, redo=redo, progress=progress)
         return stats.noted(f"see {dataset.path('redundancy.html')}")
 
@@ -220,7 +246,7 @@ def redundancy_report(
 @redo_option
 @common
 def shard(state: State, name: str | None, workers: int | None, **options: Any) -> None:
-    """Write the kept faces as WebDataset tars in one shuffled order, with an index and a card.
+    r"""Write the kept faces as WebDataset tars in one shuffled order, with an index and a card.
 
     Faces dropped by detect, dedupe or decontaminate stay out, each with its reason in
     decisions.parquet. Stock webdataset reads the tars as they are.
@@ -240,7 +266,7 @@ def shard(state: State, name: str | None, workers: int | None, **options: Any) -
 @name_argument
 @common
 def verify(state: State, name: str | None) -> int:
-    """Read everything again and compare it with what was written; exit 1 if anything differs.
+    r"""Read everything again and compare it with what was written; exit 1 if anything differs.
 
     \b
     Example:
@@ -265,7 +291,7 @@ def verify(state: State, name: str | None) -> int:
 @name_argument
 @common
 def status(state: State, name: str | None) -> None:
-    """Show what has been done with a dataset and what each stage dropped.
+    r"""Show what has been done with a dataset and what each stage dropped.
 
     \b
     Example:
@@ -289,7 +315,7 @@ def status(state: State, name: str | None) -> None:
 @click.option("--name", help="The dataset.  [default: the only one]")
 @common
 def why(state: State, key: str, name: str | None) -> None:
-    """Tell what happened to one photo or face at each step, and why it is in or out.
+    r"""Tell what happened to one photo or face at each step, and why it is in or out.
 
     \b
     Example:
@@ -302,10 +328,11 @@ def why(state: State, key: str, name: str | None) -> None:
     events = why(dataset, key)
     if not state.json:
         for event in events:
-            told = ", ".join(f"{k} {_short(v)}" for k, v in event.items() if k != "table")
-            click.echo(printable(f"{event['table']:<24} {told}", 1000))
+            words = ", ".join(f"{k} {_short(v)}" for k, v in event.items() if k != "table")
+            click.echo(printable(f"{event['table']:<24} {words}", 1000))
     last = events[-1]
-    facts = {"dataset": dataset.name, "events": [{k: _plain(v) for k, v in e.items()} for e in events]}
+    told = [{k: _plain(v) for k, v in event.items()} for event in events]
+    facts = {"dataset": dataset.name, "events": told}
     state.finish(f"{key}: {len(events)} entries, the last in {last['table']}", facts)
 
 

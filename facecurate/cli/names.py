@@ -45,6 +45,43 @@ def linked(state: State, name: str, *, rendered: bool = False) -> Link | None:
     return found[0] if found else None
 
 
+def prepared(
+    state: State,
+    name: str | None,
+    *,
+    workers: int,
+    root: str | None = None,
+    shards: bool = False,
+    rendered: bool = False,
+) -> Dataset:
+    """The dataset, made ready first if it is a linked one: imported, cropped, sharded.
+
+    ``root``: the files of a known dataset that is not linked. Raises as ``existing`` does.
+    """
+    from facecurate.workspace import Link
+
+    if name is None:
+        return existing(state, None)
+    link = Link(name, root) if root else _link_behind(state, name, rendered)
+    if link is None:
+        return existing(state, name)
+    from facecurate.prepare import prepare
+
+    dataset = state.workspace.dataset(link.name or link.dataset)
+    with state.progress("photos") as progress:
+        prepare(dataset, link, shards=shards, workers=workers, say=state.say, progress=progress)
+    return dataset
+
+
+def _link_behind(state: State, name: str, rendered: bool) -> Link | None:
+    """The link of that known dataset, or the one that a workspace dataset was made from."""
+    from facecurate.workspace import links
+
+    found = linked(state, name, rendered=rendered)
+    every = (link for known in links(state.workspace.url).values() for link in known)
+    return found or next((link for link in every if link.name == name), None)
+
+
 def unknown(state: State, name: str) -> FacecurateError:
     """What to say about a name that stands for nothing that is here."""
     from facecurate import storage
@@ -64,11 +101,12 @@ def not_linked(name: str) -> str:
     from facecurate.datasets import manifest
 
     known = manifest.load(name)
-    line = f"{name} is not linked. Terms: {known.terms} {known.how}"
-    if known.page:
-        line += f" ({known.page})"
+    page = f" ({known.page})" if known.page else ""
+    line = f"{name} is not linked. Terms: {known.terms} {known.how.rstrip('.')}{page}."
     line += f" Then: facecurate datasets link {name} DIR."
     if known.rendered_layout:
         stand_in = f"rendered-{known.rendered_layout}"
         line += f" To try it now: facecurate synth {stand_in} --layout {known.rendered_layout}"
+    else:
+        line += " To try the chain on rendered faces now: facecurate demo"
     return line

@@ -101,7 +101,7 @@ def box_matrix(box: ArrayLike, crop_size: int) -> tuple[Points, int]:
     """
     x0, y0, x1, y1 = (float(v) for v in np.asarray(box, np.float64))
     side = MARGIN * max(x1 - x0, y1 - y0)
-    if not 0 < side < _FAR:
+    if not _NEAR < side < _FAR:
         raise FacecurateError(f"{x0:g} {y0:g} {x1:g} {y1:g} is no box of a face in pixels")
     size = max(1, min(crop_size, math.floor(side + 0.5)))
     scale = size / side

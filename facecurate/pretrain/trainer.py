@@ -215,7 +215,8 @@ def make_model(config: PretrainConfig) -> swav.SwAV:
 def make_optimizer(model: nn.Module, config: PretrainConfig) -> torch.optim.Optimizer:
     """AdamW without decay on one-dimensional parameters, or SGD in LARC."""
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(parameter_groups(model, config.weight_decay), lr=config.lr)
+        groups = parameter_groups(model, config.weight_decay)
+        return torch.optim.AdamW(groups, lr=config.lr, fused=True)
     return Larc(
         model.parameters(),
         lr=config.lr,

@@ -143,7 +143,16 @@ def _tints(spec: FaceSpec) -> Layer:
 def _lit(built: Scene, seen: NDArray[np.int32], screen: Layer, who: Person, spec: FaceSpec) -> Layer:
     lights, sky = lights_of(spec.light)
     iris = np.array([*((who.iris / 255.0) ** 2), 0.082, 0.034], np.float32)
-    return _shaded(built, seen, screen, paint.atlas(spec.identity), lights, sky, _tints(spec), iris)
+    luma = float((who.skin / 255.0) ** 2 @ [0.30, 0.59, 0.11])
+    exposure = np.float32((0.35 / luma) ** 0.22)  # a camera meters the face
+    return _shaded(
+        built, seen, screen, paint.atlas(spec.identity), lights * _only_colour(exposure),
+        sky * exposure, _tints(spec), iris, 0.08 + 0.12 * max(0.0, 0.3 - luma) / 0.3,
+    )  # fmt: skip
+
+
+def _only_colour(factor: np.float32) -> Layer:
+    return np.array([1, 1, 1, factor, factor, factor], np.float32)
 
 
 def _shaded(
@@ -155,8 +164,9 @@ def _shaded(
     sky: Layer,
     tints: Layer,
     iris: Layer,
+    shine: float,
 ) -> Layer:
-    gloss = np.array([0.10, 0.06, 0.08, 0.0], np.float32)
+    gloss = np.array([shine, shine, 0.08, 0.0], np.float32)
     single = (np.ascontiguousarray(a, np.float32) for a in (built.normals, built.uv, built.own))
     out: Layer = raster.shade(
         seen, screen, built.faces, built.materials, *single, texture, tints, gloss, lights, sky,

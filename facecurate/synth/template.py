@@ -28,7 +28,7 @@ COLUMNS: Floats = np.concatenate([-_HALF[:0:-1], _HALF])  # azimuth, radians; 0 
 
 EYE = (0.45, 0.21)  # |x| of the eye's centre, half its width
 MOUTH = (0.945, 0.965)  # y of the inner edges of the closed lips
-FACE_TOP = -0.72  # y above which a head is no longer counted as face in the box
+FACE_TOP = -1.0  # y above which a head is no longer counted as face in the box
 FACE_SIDE = 1.4  # azimuth beyond which a head is no longer counted as face in the box
 
 # y, half-width, z in front (without nose), z where it is widest, z at the back

@@ -66,9 +66,9 @@ def finetune_cell(
         train_list.keys, config.fraction, dataset=config.dataset.id, seed=config.seed
     )
     few = train_list.of_keys(subset.keys)
-    tests = {n: data.of_splits(s) for n, s in config.dataset.tests.items()}
-    tests = {name: test for name, test in tests.items() if len(test)}
-    if not tests:
+    scored = {split for splits in config.dataset.tests.values() for split in splits}
+    tests = data.of_splits(sorted(scored))
+    if not len(tests):
         raise FacecurateError(f"{config.dataset.label} has no test faces: nothing to score")
     measured, predictions = _measure(config, few, tests, workspace, progress)
     result = _head(config, subset) | measured | {"inputs": inputs}
@@ -131,33 +131,32 @@ def _head(config: CellConfig, subset: subsets.Subset) -> dict[str, Any]:
 def _measure(
     config: CellConfig,
     few: LandmarkSet,
-    tests: dict[str, LandmarkSet],
+    tests: LandmarkSet,
     workspace: str,
     progress: Progress | None,
 ) -> tuple[dict[str, Any], bytes]:
     trainee = _trainee(config, few.points.shape[1], workspace)
     curve: list[dict[str, Any]] = []
-    everything = _joined(tests)
     steps, looks = config.recipe.steps, max(1, config.recipe.looks)
     stops = {round(steps * (i + 1) / looks) for i in range(looks)}
     last: dict[str, NDArray[np.float64]] = {}
 
     def look(step: int, trained: Trainee) -> None:
         if step in stops:
-            last["points"] = trained.predict(everything)
-            errors = landmarks.errors(last["points"], everything, config.dataset)
-            scores = {n: s["nme"] for n, s in _scores(errors, everything, config).items()}
+            last["points"] = trained.predict(tests)
+            errors = landmarks.errors(last["points"], tests, config.dataset)
+            scores = {n: s["nme"] for n, s in _scores(errors, tests, config).items()}
             curve.append({"step": step, "nme": scores})
         if progress:
             progress(step, steps)
 
     loss = train(trainee, few, look)
-    errors = landmarks.errors(last["points"], everything, config.dataset)
-    scores = _scores(errors, everything, config)
+    errors = landmarks.errors(last["points"], tests, config.dataset)
+    scores = _scores(errors, tests, config)
     seen = landmarks.errors(trainee.predict(few), few, config.dataset)
     train_nme = float(np.nanmean(seen))
     shape = np.broadcast_to(landmarks.mean_shape(few), last["points"].shape)
-    trivial = _scores(landmarks.errors(shape, everything, config.dataset), everything, config)
+    trivial = _scores(landmarks.errors(shape, tests, config.dataset), tests, config)
     scored = scores.get(config.dataset.scored) or next(iter(scores.values()))
     measured = {
         "train": {"nme": train_nme, "loss": loss},
@@ -166,27 +165,14 @@ def _measure(
         "curve": curve,
         "label_limited": train_nme < LIMITED * scored["nme"],
     }
-    in_photo = landmarks.transform(last["points"], everything.to_photo)
-    return measured, _packed(everything, in_photo, errors)
-
-
-def _joined(tests: dict[str, LandmarkSet]) -> LandmarkSet:
-    """Every test face once, whatever the number of sets it is scored in."""
-    whole = max(tests.values(), key=len)
-    names = sorted({split for test in tests.values() for split in test.splits})
-    if {*whole.splits} == {*names}:
-        return whole
-    return LandmarkSet.join([t.of_splits([n]) for n in names for t in [_holder(tests, n)]])
-
-
-def _holder(tests: dict[str, LandmarkSet], split: str) -> LandmarkSet:
-    return next(test for test in tests.values() if split in test.splits)
+    in_photo = landmarks.transform(last["points"], tests.to_photo)
+    return measured, _packed(tests, in_photo, errors)
 
 
 def _scores(
-    errors: NDArray[np.float64], everything: LandmarkSet, config: CellConfig
+    errors: NDArray[np.float64], tests: LandmarkSet, config: CellConfig
 ) -> dict[str, dict[str, float]]:
-    splits = np.asarray(everything.splits)
+    splits = np.asarray(tests.splits)
     masks = {name: np.isin(splits, list(s)) for name, s in config.dataset.tests.items()}
     return {name: landmarks.summary(errors[m]) for name, m in masks.items() if m.any()}
 

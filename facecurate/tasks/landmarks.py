@@ -39,18 +39,6 @@ class LandmarkSet:
     def __len__(self) -> int:
         return len(self.keys)
 
-    @staticmethod
-    def join(sets: Sequence[LandmarkSet]) -> LandmarkSet:
-        """All crops of several sets, one set after the other."""
-        return LandmarkSet(
-            tuple(key for one in sets for key in one.keys),
-            tuple(split for one in sets for split in one.splits),
-            torch.cat([one.images for one in sets]),
-            torch.cat([one.points for one in sets]),
-            np.concatenate([one.truth for one in sets]),
-            np.concatenate([one.to_photo for one in sets]),
-        )
-
     def at(self, rows: Iterable[int]) -> LandmarkSet:
         """The same with these rows, in this order."""
         rows = list(rows)

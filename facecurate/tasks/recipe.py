@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from facecurate.errors import UsageError
@@ -36,7 +36,7 @@ class Recipe:
     weight_decay: float = 1e-2
     warmup: float = 0.1
     batchnorm: Literal["train", "frozen"] = "train"
-    geometry: Geometry = Geometry()
+    geometry: Geometry = field(default_factory=Geometry)
     jitter: float = 0.2
     looks: int = 3
 
@@ -94,7 +94,7 @@ class CellConfig:
     adapt: Adapt = "finetune"
     seed: int = 0
     task: str = "landmarks"
-    recipe: Recipe = Recipe()
+    recipe: Recipe = field(default_factory=Recipe)
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:

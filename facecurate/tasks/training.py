@@ -105,7 +105,7 @@ def _optimizer(trainee: Trainee) -> torch.optim.Optimizer:
         parameters = list(trainee.net.backbone.parameters())
         groups.append({"params": parameters, "relative": config.backbone_lr})
     recipe = config.recipe
-    return torch.optim.AdamW(groups, lr=recipe.lr, weight_decay=recipe.weight_decay)
+    return torch.optim.AdamW(groups, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
 
 
 def _rows(count: int, batch: int, steps: int, seed: int) -> Iterator[list[int]]:

@@ -1,0 +1,168 @@
+"""A pool of photos with planted copies, each item a pure function of (seed, index)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from facecurate import images
+from facecurate.synth.background import background
+from facecurate.synth.render import FaceLabels, Image, mirrored, render_photo, ten
+from facecurate.synth.spec import IDENTITIES, FaceSpec, PhotoSpec, random_face, random_light
+from facecurate.synth.template import MIRROR
+
+COPIES = ("exact", "rescaled", "recompressed", "mirrored")
+_NO_FACE, _COPY = 0.05, 0.10  # shares of the corpus
+_REGULARS = 500  # people who come back on several photos
+_LEAST_FACE = 80.0  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is on a planned photo; ``copy_of`` names the file it was made from."""
+
+    file: str
+    kind: str  # render, no_face or one of COPIES
+    copy_of: str | None
+    labels: tuple[FaceLabels, ...]
+
+    def row(self) -> dict[str, Any]:
+        """JSON values: boxes [x0, y0, x1, y1] and points [x, y, x, y, ...] in pixels."""
+        return {
+            "file": self.file,
+            "kind": self.kind,
+            "copy_of": self.copy_of,
+            "faces": len(self.labels),
+            "boxes": [[round(v, 3) for v in known.box] for known in self.labels],
+            "points": [np.round(known.points68.ravel(), 3).tolist() for known in self.labels],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPhoto:
+    """A photo that can be made at any time, in any process, without the others.
+
+    ``file``: POSIX path; ``kind``: render, no_face or one of ``COPIES``; ``original``: index of the
+    render it copies. ``quality``: JPEG quality; ``scale``: for ``rescaled``.
+    """
+
+    seed: int
+    index: int
+    kind: str
+    original: int | None
+    quality: int
+    scale: float = 1.0
+
+    @property
+    def file(self) -> str:
+        """The name, which tells nothing about the content."""
+        return _file(self.index)
+
+    def make(self) -> tuple[bytes, Truth]:
+        """The JPEG bytes and what is on them."""
+        if self.original is None:
+            image, labels = self._draw()
+            return images.encode_jpeg(image, self.quality), self._truth(labels)
+        data, truth = plan_photo(self.seed, self.original).make()
+        if self.kind == "exact":
+            return data, self._truth(list(truth.labels))
+        image, labels = self._copy(images.decode(data).pixels, truth.labels)
+        return images.encode_jpeg(image, self.quality), self._truth(labels)
+
+    def photo_spec(self) -> PhotoSpec:
+        """What a render draws."""
+        rng = np.random.default_rng([0x9407, self.seed, self.index])
+        count = int(rng.choice(3, p=[0.82, 0.15, 0.03])) + 1
+        return _photo(rng, 0 if self.kind == "no_face" else count)
+
+    def _truth(self, labels: list[FaceLabels]) -> Truth:
+        source = None if self.original is None else _file(self.original)
+        return Truth(self.file, self.kind, source, tuple(labels))
+
+    def _draw(self) -> tuple[Image, list[FaceLabels]]:
+        spec = self.photo_spec()
+        if self.kind == "no_face":
+            return background(spec.width, spec.height, spec.seed, clutter=24), []
+        return render_photo(spec)
+
+    def _copy(
+        self, image: Image, labels: tuple[FaceLabels, ...]
+    ) -> tuple[Image, list[FaceLabels]]:
+        height, width = image.shape[:2]
+        if self.kind == "mirrored":
+            swap = MIRROR.tolist()
+            return image[:, ::-1], [mirrored(known, width, swap) for known in labels]
+        if self.kind == "rescaled":
+            size = round(width * self.scale), round(height * self.scale)
+            factor = np.array(size) / [width, height]
+            return images.resize(image, *size), [rescaled(known, factor) for known in labels]
+        return image, list(labels)
+
+
+def photos_corpus(count: int, seed: int) -> Iterator[PlannedPhoto]:
+    """The first ``count`` photos of corpus ``seed``: about 5 % without a face, 10 % copies."""
+    for index in range(count):
+        yield plan_photo(seed, index)
+
+
+def plan_photo(seed: int, index: int) -> PlannedPhoto:
+    """The plan of one photo; a copy is made from a render with a smaller index."""
+    rng = np.random.default_rng([0x91A4, seed, index])
+    kind = _kind(seed, index)
+    if kind in ("render", "no_face"):
+        return PlannedPhoto(seed, index, kind, None, int(rng.integers(88, 96)))
+    original = int(rng.integers(index))
+    while _kind(seed, original) != "render":
+        original = original - 1 if original else index - 1
+    quality = int(rng.integers(40, 81)) if kind == "recompressed" else int(rng.integers(88, 96))
+    scale = float(rng.uniform(0.5, 0.8)) if kind == "rescaled" else 1.0
+    return PlannedPhoto(seed, index, kind, original, quality, scale)
+
+
+def _kind(seed: int, index: int) -> str:
+    rng = np.random.default_rng([0x517D, seed, index])
+    share, which = rng.uniform(), int(rng.integers(len(COPIES)))
+    if index == 0 or share >= _NO_FACE + _COPY:
+        return "render"
+    return "no_face" if share < _NO_FACE else COPIES[which]
+
+
+def _file(index: int) -> str:
+    return f"{index // 1000:03d}/{index:06d}.jpg"
+
+
+def rescaled(labels: FaceLabels, factor: np.ndarray[Any, Any]) -> FaceLabels:
+    """The labels after a resize by ``factor`` (2,) = new size / old size, exactly."""
+    points = (labels.points68 + 0.5) * factor - 0.5
+    corners = (np.reshape(labels.box, (2, 2)) + 0.5) * factor - 0.5
+    x0, y0, x1, y1 = (float(v) for v in corners.ravel())
+    return replace(labels, points68=points, landmarks=ten(points), box=(x0, y0, x1, y1))
+
+
+def _photo(rng: np.random.Generator, count: int) -> PhotoSpec:
+    """A photo of ``count`` people side by side under one light."""
+    short = int(rng.integers(256, 400))
+    long = int(rng.integers(max(short, 180 * count), 513)) if count < 3 else 512
+    width, height = (long, short) if count > 1 or rng.uniform() < 0.5 else (short, long)
+    light, slot = random_light(rng), width / max(count, 1)
+    faces = tuple(_stand(rng, k * slot, slot, height, light) for k in range(count))
+    seed = int(rng.integers(2**31))
+    noise, blur = float(rng.uniform(0.5, 4)), float(rng.choice([0.0, rng.uniform(0.3, 0.9)]))
+    return PhotoSpec(width, height, seed, faces, noise, blur)
+
+
+def _stand(
+    rng: np.random.Generator, left: float, slot: float, height: float, light: Any
+) -> FaceSpec:
+    """One person in a slot of the photo, the whole face on it."""
+    most = max(min(0.72 * slot, 0.56 * height), _LEAST_FACE)
+    size = float(rng.uniform(_LEAST_FACE, most))
+    free = max(slot - size, 0.0) * 0.3
+    x = left + slot / 2 - 0.5 + float(rng.uniform(-free, free))
+    y = float(rng.uniform(0.75 * size, max(0.75 * size, height - 0.7 * size)))
+    everyone = IDENTITIES["photos"]
+    people = everyone[:_REGULARS] if rng.uniform() < 0.3 else everyone[_REGULARS:]
+    return random_face(
+        rng, people, max_yaw=30.0, max_pitch=13.0, size_px=size, centre=(x, y), light=light
+    )

@@ -1,0 +1,105 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from facecurate import faces
+from facecurate.errors import MissingExtraError, UsageError
+from facecurate.faces import base
+
+
+def face(score, x0, y0=0.0):
+    return base.Detection(np.float32([x0, y0, x0 + 9, y0 + 9]), np.full(10, np.nan), score)
+
+
+def test_importing_faces_weights_and_fetch_loads_nothing_heavy():
+    code = (
+        "import sys, facecurate.faces, facecurate.weights\n"
+        "print([m for m in ('torch', 'cv2', 'numpy', 'torchvision') if m in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
+
+
+def test_an_unknown_detector_is_named_with_the_known_ones():
+    with pytest.raises(UsageError, match=r"no detector 'viola': choose one of dlib, given"):
+        faces.load_detector("viola")
+
+
+def test_highest_score_comes_first_and_ties_go_by_x_then_y():
+    found = base.ordered([face(0.5, 3), face(0.9, 7, 2), face(0.9, 7, 1), face(0.9, 4)])
+    assert [(f.score, *f.box[:2]) for f in found] == [
+        (0.9, 4, 0),
+        (0.9, 7, 1),
+        (0.9, 7, 2),
+        (0.5, 3, 0),
+    ]
+
+
+def test_corner_coordinates_of_a_resized_picture_return_to_pixel_centres():
+    picture, scale = base.working(np.zeros((200, 400, 3), np.uint8), 100)
+    assert picture.shape == (50, 100, 3)
+    whole = base.from_corner([0, 0, 100, 50], [50, 25] * 5, 1.0, scale)
+    np.testing.assert_array_equal(whole.box, [-0.5, -0.5, 399.5, 199.5])
+    np.testing.assert_array_equal(whole.landmarks, [199.5, 99.5] * 5)
+
+
+def test_small_pictures_are_enlarged_only_as_far_as_allowed():
+    small = np.zeros((30, 60, 3), np.uint8)
+    assert base.working(small, 800)[0].shape == (30, 60, 3)
+    assert base.working(small, 800, 2.0)[0].shape == (60, 120, 3)
+    assert base.working(small, 90, 2.0)[0].shape == (45, 90, 3)
+
+
+def test_an_odd_size_keeps_both_scales_exact():
+    picture, scale = base.working(np.zeros((3, 1000, 3), np.uint8), 100)
+    assert picture.shape == (1, 100, 3)  # 0.3 rows are one row
+    np.testing.assert_allclose(scale, [0.1, 1 / 3])
+
+
+@pytest.mark.parametrize("option", [{"weights": "x"}, {"threshold": 0.5}, {"device": "cuda"}])
+def test_given_boxes_take_no_settings(option):
+    with pytest.raises(UsageError, match="leave"):
+        faces.load_detector("given", **option)
+
+
+def test_given_is_known_by_its_name_and_looks_at_no_pixels():
+    given = faces.load_detector("given")
+    assert (given.name, given.longest_side) == ("given", None)
+    with pytest.raises(TypeError):
+        given.detect([np.zeros((4, 4, 3), np.uint8)])
+
+
+@pytest.mark.parametrize("module", ["dlib", "face_recognition_models"])
+def test_without_its_packages_dlib_says_what_to_install(monkeypatch, module):
+    pytest.importorskip("dlib")
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=r"facecurate\[dlib\]"):
+        faces.load_detector("dlib")
+
+
+def test_without_its_package_the_reference_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "retinaface", None)
+    with pytest.raises(MissingExtraError, match=r"facecurate\[retinaface\]"):
+        faces.load_detector("retinaface-pytorch")
+
+
+@pytest.mark.parametrize("name", ["retinaface-mobile", "retinaface", "yunet"])
+def test_a_threshold_beyond_the_scores_is_refused(name):
+    with pytest.raises(UsageError, match=r"--threshold 1.5 is outside .* give 0 to 1"):
+        faces.load_detector(name, threshold=1.5)
+
+
+@pytest.mark.parametrize("name", ["dlib", "yunet", "given"])
+def test_detectors_of_the_cpu_refuse_another_device(name):
+    with pytest.raises(UsageError, match="leave out --device cuda"):
+        faces.load_detector(name, device="cuda")
+
+
+def test_settings_are_json():
+    pytest.importorskip("dlib")
+    settings = faces.load_detector("dlib", threshold=0.25).settings
+    assert json.loads(json.dumps(settings)) == settings
+    assert settings["threshold"] == 0.25
