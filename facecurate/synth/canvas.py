@@ -73,7 +73,9 @@ class Canvas:
 
 def coverage(outlines: Sequence[Floats], blur: float) -> tuple[Window, Singles]:
     """Coverage (0..1) of polygons and the window in which they lie."""
-    parts = np.split(to_texels(np.concatenate(outlines)), np.cumsum([len(o) for o in outlines])[:-1])
+    parts = np.split(
+        to_texels(np.concatenate(outlines)), np.cumsum([len(o) for o in outlines])[:-1]
+    )
     every = np.concatenate(parts)
     reach = int(3 * blur) + 2
     low = np.maximum(np.floor(every.min(axis=0)).astype(int) - reach, 0)

@@ -86,9 +86,7 @@ class PlannedPhoto:
             return background(spec.width, spec.height, spec.seed, clutter=24), []
         return render_photo(spec)
 
-    def _copy(
-        self, image: Image, labels: tuple[FaceLabels, ...]
-    ) -> tuple[Image, list[FaceLabels]]:
+    def _copy(self, image: Image, labels: tuple[FaceLabels, ...]) -> tuple[Image, list[FaceLabels]]:
         height, width = image.shape[:2]
         if self.kind == "mirrored":
             swap = MIRROR.tolist()

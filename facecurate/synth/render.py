@@ -140,7 +140,9 @@ def _tints(spec: FaceSpec) -> Layer:
     return np.array([[1, 1, 1], [1, 1, 1], [1, 1, 1], cloth], np.float32)
 
 
-def _lit(built: Scene, seen: NDArray[np.int32], screen: Layer, who: Person, spec: FaceSpec) -> Layer:
+def _lit(
+    built: Scene, seen: NDArray[np.int32], screen: Layer, who: Person, spec: FaceSpec
+) -> Layer:
     lights, sky = lights_of(spec.light)
     iris = np.array([*((who.iris / 255.0) ** 2), 0.082, 0.034], np.float32)
     luma = float((who.skin / 255.0) ** 2 @ [0.30, 0.59, 0.11])

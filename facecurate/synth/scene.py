@@ -129,7 +129,7 @@ def _neck(width: float) -> _Patch:
 
 
 def _shoulders(build: float) -> _Patch:
-    y = np.array([1.95, 2.02, 2.1, 2.2, 2.4, 2.7, 3.1, 3.8, 5.5])
+    y = np.array([1.95, 2.02, 2.1, 2.2, 2.4, 2.7, 3.1, 3.8, 16.0])
     azimuth = np.linspace(-np.pi, np.pi, 29)
     half = np.array([0.66, 0.74, 0.95, 1.35, 1.85, 2.25, 2.45, 2.5, 2.45]) * build
     deep = np.array([0.62, 0.68, 0.74, 0.80, 0.88, 0.98, 1.05, 1.1, 1.1])
@@ -169,7 +169,9 @@ def _patches(who: Person, bare: Floats) -> list[_Patch]:
 
 def _slope(points: Floats) -> Floats:
     """Differences along the first axis, central inside, one-sided at the ends."""
-    return np.concatenate([points[1:2] - points[:1], points[2:] - points[:-2], points[-1:] - points[-2:-1]])
+    return np.concatenate(
+        [points[1:2] - points[:1], points[2:] - points[:-2], points[-1:] - points[-2:-1]]
+    )
 
 
 def _grid_normals(points: Floats) -> Floats:

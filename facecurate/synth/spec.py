@@ -121,7 +121,9 @@ def random_face(
         smile=float(mild[0]),
         jaw_open=float(mild[1] * 0.9),
         brow_raise=float(mild[2]),
-        blink=float(rng.choice([0.0, rng.uniform(0, 0.35), rng.uniform(0.6, 1)], p=[0.7, 0.24, 0.06])),
+        blink=float(
+            rng.choice([0.0, rng.uniform(0, 0.35), rng.uniform(0.6, 1)], p=[0.7, 0.24, 0.06])
+        ),
         gaze=(float(np.clip(rng.normal(0, 9), -25, 25)), float(np.clip(rng.normal(0, 5), -15, 15))),
         size_px=size_px,
         centre=centre,

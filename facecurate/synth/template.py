@@ -160,9 +160,7 @@ class Template:
     face: NDArray[np.bool_]  # (N,) vertices that span the face's box
 
 
-def bump(
-    t: "Template", x: float, y: float, sx: float, sy: float, *, both: bool = False
-) -> Floats:
+def bump(t: "Template", x: float, y: float, sx: float, sy: float, *, both: bool = False) -> Floats:
     """(N,) a Gaussian hill at frontal (x, y), ``both``: and at (-x, y)."""
     rise = np.exp(-0.5 * ((t.frontal[:, 1] - y) / sy) ** 2) * t.front
     hill = np.exp(-0.5 * ((t.frontal[:, 0] - x) / sx) ** 2)

@@ -90,19 +90,35 @@ def heatmap_loss(heatmaps: Tensor, points: Tensor, sigma: float) -> Tensor:
 def decode(heatmaps: Tensor, how: Decoder, sigma: float) -> Tensor:
     """(B, P, S, S) -> (B, P, 2) in heatmap pixels, finer than a pixel.
 
-    ``parabola``: through the logarithms of the highest value and its two neighbours in x and in y,
-    exact for a Gaussian; ``centroid``: of the positive values within two sigma of the highest.
+    ``parabola``: where the heatmap agrees best with a Gaussian of width ``sigma``, by a parabola
+    through the logarithms of the best pixel and its neighbours in x and in y; exact for a Gaussian.
+    ``centroid``: of the positive values within two sigma of the highest one.
     """
-    side = heatmaps.shape[-1]
-    flat = heatmaps.flatten(2)
-    top = flat.argmax(dim=2)
-    peak = torch.stack([top % side, top // side], dim=2)
-    return (_parabola if how == "parabola" else _centroid)(heatmaps, peak, sigma)
+    if how == "parabola":
+        matched = _smooth(heatmaps, sigma)
+        return _parabola(matched, _peak(matched))
+    return _centroid(heatmaps, _peak(heatmaps), sigma)
 
 
-def _parabola(heatmaps: Tensor, peak: Tensor, sigma: float) -> Tensor:
+def _peak(heatmaps: Tensor) -> Tensor:
+    """x, y of the highest value, (B, P, 2)."""
     side = heatmaps.shape[-1]
-    logs = heatmaps.clamp_min(1e-3).log()
+    top = heatmaps.flatten(2).argmax(dim=2)
+    return torch.stack([top % side, top // side], dim=2)
+
+
+def _smooth(heatmaps: Tensor, sigma: float) -> Tensor:
+    """Correlation with a Gaussian of width ``sigma``; nothing is outside the heatmap."""
+    side = heatmaps.shape[-1]
+    line = torch.arange(side, dtype=heatmaps.dtype, device=heatmaps.device)
+    weights = torch.exp(-0.5 * ((line[:, None] - line) / sigma) ** 2)
+    weights = weights / weights[side // 2].sum()
+    return weights @ heatmaps @ weights
+
+
+def _parabola(heatmaps: Tensor, peak: Tensor) -> Tensor:
+    side = heatmaps.shape[-1]
+    logs = heatmaps.clamp_min(1e-6).log()
     rows = logs.gather(2, peak[:, :, 1, None, None].expand(-1, -1, 1, side)).squeeze(2)
     columns = logs.gather(3, peak[:, :, 0, None, None].expand(-1, -1, side, 1)).squeeze(3)
     shifts = [_vertex(line, peak[:, :, i]) for i, line in enumerate((rows, columns))]

@@ -1,0 +1,51 @@
+"""docs/formats.md says what the code writes; old formats stay readable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from facecurate import FORMAT, records
+
+ROOT = Path(__file__).resolve().parents[1]
+SCHEMAS = {
+    "photos": records.PHOTO_SCHEMA,
+    "given": records.GIVEN_SCHEMA,
+    "faces": records.FACE_SCHEMA,
+    "hashes": records.HASH_SCHEMA,
+    "clusters": records.CLUSTER_SCHEMA,
+    "overlaps": records.OVERLAP_SCHEMA,
+    "index": records.INDEX_SCHEMA,
+    "decisions": records.DECISION_SCHEMA,
+    "tombstones": records.TOMBSTONE_SCHEMA,
+}
+
+
+def columns(schema: pa.Schema) -> str:
+    return ", ".join(f"`{field.name}` {field.type}" for field in schema)
+
+
+def test_the_document_lists_every_column_with_its_type() -> None:
+    text = (ROOT / "docs" / "formats.md").read_text()
+    for name, schema in SCHEMAS.items():
+        assert columns(schema) in text, f"{name}: docs/formats.md needs: {columns(schema)}"
+
+
+def test_the_document_lists_every_reason() -> None:
+    text = (ROOT / "docs" / "formats.md").read_text()
+    for reason, meaning in records.REASONS.items():
+        assert f"| `{reason}` | {meaning} |" in text
+
+
+def test_the_document_names_the_format() -> None:
+    assert f"format {FORMAT}" in (ROOT / "docs" / "formats.md").read_text()
+
+
+def test_a_fixture_of_every_format_is_read() -> None:
+    folder = ROOT / "tests" / "formats"
+    for number in range(1, FORMAT + 1):
+        for name, schema in SCHEMAS.items():
+            data = (folder / f"{number}-{name}.parquet").read_bytes()
+            table = records.from_parquet(data, schema, name)
+            assert len(table) == 1 and table.schema.names[: len(schema)] == schema.names
