@@ -259,6 +259,8 @@ def _cropped(
             return _drawn(face, pixels, size, settings, tar)
         except NoPointsError:
             reason = "no_points"
+        except FacecurateError:  # a box without an area or a number; only given ones can be so
+            reason = "bad_box"
     return dataclasses.replace(face, status="dropped", reason=reason)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -58,11 +59,14 @@ def import_folder(
     source: str,
     *,
     license: str | None = None,
+    limit: int | None = None,
     workers: int = 0,
     redo: bool = False,
     progress: Progress = silent,
 ) -> Stats:
     """Takes every file below ``source``: pictures are stored as they are, the rest has a reason.
+
+    ``limit``: only the first files, in the order of their paths.
 
     Raises FacecurateError if the folder is missing or empty, or if a picture that was imported
     under the same path now has other bytes.
@@ -70,7 +74,7 @@ def import_folder(
     if not storage.is_folder(source):
         raise FacecurateError(f"{source} is no folder: give the folder that holds the pictures")
     settings = {"origin": "collected", "license": license_id(license), **_limits()}
-    found = [(path, None) for path in storage.walk(source)]
+    found = [(path, None) for path in itertools.islice(storage.walk(source), limit)]
     if not found:
         raise FacecurateError(f"{source} holds no files: give the folder that holds the pictures")
     return _import(dataset, source, found, settings, workers=workers, redo=redo, progress=progress)

@@ -352,7 +352,7 @@ def table_is_current(
     return info.inputs == dict(inputs) and files.issuperset(info.outputs)
 
 
-def chunks(items: Sequence[Any], size: int = PART_SIZE) -> Iterator[Sequence[Any]]:
-    """Consecutive slices of at most ``size`` items."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Consecutive slices of at most ``PART_SIZE`` items."""
+    for start in range(0, len(items), PART_SIZE):
+        yield items[start : start + PART_SIZE]

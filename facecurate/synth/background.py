@@ -18,7 +18,7 @@ def background(width: int, height: int, seed: int, clutter: int | None = None) -
     picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.6, 5.0)))
     picture += _grain(*small, rng)
     large: Any = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.clip(large, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(large, 0, 255), np.uint8)
 
 
 def _gradient(width: int, height: int, rng: np.random.Generator) -> Any:

@@ -5,6 +5,7 @@ below three tiles for hair, skin and cloth. Alpha marks the surface of the eyes.
 """
 
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ Atlas = NDArray[np.uint8]
 
 
 def hairline(who: Person, azimuth: Floats) -> Floats:
-    """y above which hair grows, for each azimuth: temples, sideburns, behind the ears, nape."""
+    """Height (y) above which hair grows, for each azimuth: temples, sideburns, nape."""
     turn = np.abs(azimuth)
     start = -0.93 - who.hairline
     knots = np.array([0.0, 0.5, 0.95, 1.2, 1.36, 1.5, 1.75, 2.0, np.pi])
@@ -85,7 +86,8 @@ def _paint_beard(canvas: Canvas, who: Person) -> None:
 
 def _paint_brows(canvas: Canvas, who: Person) -> None:
     rng = np.random.default_rng([0xB0, who.texture])
-    lines = [curve(head.POINTS[first : first + 5], 26) + [0, 0.012] for first in (17, 22)]
+    drop = np.array([0, 0.012])  # the points lie on the upper half of the brow
+    lines = [curve(head.POINTS[first : first + 5], 26) + drop for first in (17, 22)]
     canvas.fill([ribbon(b, who.brow_width * 1.5) for b in lines], who.brow, 0.62, 2.2)
     hairs = []
     for line, side in zip(lines, SIDES, strict=True):
@@ -138,8 +140,9 @@ def _dyed(factors: NDArray[np.float32], colour: Floats) -> NDArray[np.uint8]:
 def atlas(identity: int) -> Atlas:
     """(ATLAS[0], ATLAS[1], 4) uint8, read-only: the picture on the head of ``identity``."""
     who = person(identity)
-    tone = (float(who.skin[0]), float(who.skin[1]), float(who.skin[2]), 0.0)
-    canvas = Canvas(cv2.multiply(skin.skin(who.texture % 4), tone, dtype=cv2.CV_8U))
+    tone: Any = (*map(float, who.skin), 0.0)
+    base: Any = cv2.multiply(skin.skin(who.texture % 4), tone, dtype=cv2.CV_8U)
+    canvas = Canvas(base)
     alpha = np.zeros((SIDE, SIDE), np.uint8)
     for paint in (_paint_spots, _paint_beard, _paint_features, _paint_brows, _paint_hair):
         paint(canvas, who)

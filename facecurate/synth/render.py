@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from facecurate.synth.template import Floats
 
 Image = NDArray[np.uint8]
 Layer = NDArray[np.float32]
+Window = tuple[slice, slice]
 _HIDDEN = 0.10  # units of the head by which a point may lie behind what is seen in front of it
 
 
@@ -80,29 +82,26 @@ def render_photo(photo: PhotoSpec) -> tuple[Image, list[FaceLabels]]:
 
 def _develop(canvas: Layer, photo: PhotoSpec) -> Image:
     """Linear light -> sRGB-like grey levels, with the lens's blur and the sensor's noise."""
-    grey = np.sqrt(np.clip(canvas, 0.0, 1.0)) * 255.0
+    grey: Any = np.sqrt(np.clip(canvas, 0.0, 1.0)) * 255.0
     if photo.blur > 0:
         grey = cv2.GaussianBlur(grey, (0, 0), photo.blur)
     if photo.noise > 0:
         rng = np.random.default_rng([0x0153, photo.seed])
         grey += rng.standard_normal(grey.shape, dtype=np.float32) * np.float32(photo.noise)
-    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(grey), 0, 255), np.uint8)
 
 
-def _figure(
-    spec: FaceSpec, width: int, height: int
-) -> tuple[Layer, tuple[slice, slice], FaceLabels]:
-    """The lit figure (h, w, 4: light times coverage, coverage), its window and its labels."""
+def _figure(spec: FaceSpec, width: int, height: int) -> tuple[Layer, Window, FaceLabels]:
+    """The lit figure, its window of the picture and its labels."""
     who = person(spec.identity)
     built = scene.build(who, spec)
-    where = _window(built, width, height)
-    seen, screen = _look(built, where)
-    layer = _lit(built, seen, screen, who, spec)
+    where = window(built, width, height)
+    layer, seen = draw(built, where, look_of(who, spec))
     return layer, where, _labels(built, seen, where, spec, width, height)
 
 
-def _window(built: Scene, width: int, height: int) -> tuple[slice, slice]:
-    """The part of the picture that the figure can touch."""
+def window(built: Scene, width: int, height: int) -> Window:
+    """The part of a (height, width) picture that the figure can touch."""
     low = np.floor(built.screen[:, :2].min(axis=0)).astype(int)
     high = np.ceil(built.screen[:, :2].max(axis=0)).astype(int) + 1
     x0, y0 = (int(v) for v in np.clip(low, 0, [width, height]))
@@ -110,15 +109,12 @@ def _window(built: Scene, width: int, height: int) -> tuple[slice, slice]:
     return slice(y0, y1), slice(x0, x1)
 
 
-def _look(built: Scene, where: tuple[slice, slice]) -> tuple[NDArray[np.int32], Layer]:
-    """Triangle numbers at the window's sub-pixels, and the vertices in their frame."""
+def _to_samples(built: Scene, where: Window) -> Layer:
+    """(N, 3) the vertices in the frame of the window's sub-pixels."""
     rows, columns = where
-    screen = built.screen.astype(np.float64).copy()
+    screen = built.screen.copy()
     screen[:, :2] = (screen[:, :2] + 0.5 - [columns.start, rows.start]) * raster.SAMPLES - 0.5
-    single = np.ascontiguousarray(screen, np.float32)
-    height = (rows.stop - rows.start) * raster.SAMPLES
-    width = (columns.stop - columns.start) * raster.SAMPLES
-    return raster.visible(single, built.faces, height, width), single
+    return np.ascontiguousarray(screen, np.float32)
 
 
 def lights_of(light: Light) -> tuple[Layer, Layer]:
@@ -133,54 +129,67 @@ def lights_of(light: Light) -> tuple[Layer, Layer]:
     return np.array(rows, np.float32), sky.astype(np.float32)
 
 
-def _tints(spec: FaceSpec) -> Layer:
-    """(4, 3) factors on the texture's linear colour; the clothes' colour comes from the seed."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a figure's surface answers light; colours are linear, 0..1.
+
+    ``texture``: the atlas of ``paint``; ``tints``: (4, 3) factors by material; ``gloss``: (4,);
+    ``lights`` and ``sky`` as :func:`lights_of` gives them; ``iris``: (5,) colour and two radii.
+    """
+
+    texture: Image
+    tints: Layer
+    gloss: Layer
+    lights: Layer
+    sky: Layer
+    iris: Layer
+
+
+def look_of(who: Person, spec: FaceSpec) -> Look:
+    """Skin, clothes and light of one face; the camera meters the face."""
+    lights, sky = lights_of(spec.light)
+    luma = float((who.skin / 255.0) ** 2 @ [0.30, 0.59, 0.11])
+    exposure = np.float32((0.35 / luma) ** 0.22)
+    lights[:, 3:] *= exposure
+    shine = 0.08 + 0.4 * max(0.0, 0.3 - luma)
     rng = np.random.default_rng([0xC107, spec.seed])
     cloth = np.clip(rng.uniform(0.02, 0.9) * (1 + rng.normal(0, 0.5, 3)), 0.01, 1.2)
-    return np.array([[1, 1, 1], [1, 1, 1], [1, 1, 1], cloth], np.float32)
+    return Look(
+        texture=paint.atlas(spec.identity),
+        tints=np.array([[1, 1, 1], [1, 1, 1], [1, 1, 1], cloth], np.float32),
+        gloss=np.array([shine, shine, 0.08, 0.0], np.float32),
+        lights=lights,
+        sky=sky * exposure,
+        iris=np.array([*((who.iris / 255.0) ** 2), 0.082, 0.034], np.float32),
+    )
 
 
-def _lit(
-    built: Scene, seen: NDArray[np.int32], screen: Layer, who: Person, spec: FaceSpec
-) -> Layer:
-    lights, sky = lights_of(spec.light)
-    iris = np.array([*((who.iris / 255.0) ** 2), 0.082, 0.034], np.float32)
-    luma = float((who.skin / 255.0) ** 2 @ [0.30, 0.59, 0.11])
-    exposure = np.float32((0.35 / luma) ** 0.22)  # a camera meters the face
-    return _shaded(
-        built, seen, screen, paint.atlas(spec.identity), lights * _only_colour(exposure),
-        sky * exposure, _tints(spec), iris, 0.08 + 0.12 * max(0.0, 0.3 - luma) / 0.3,
+def draw(built: Scene, where: Window, look: Look) -> tuple[Layer, NDArray[np.int32]]:
+    """The figure in a window of the picture: (h, w, 4) light times coverage and coverage.
+
+    Also the triangle seen at each of the window's sub-pixels, -1 for none.
+    """
+    screen = _to_samples(built, where)
+    rows, columns = where
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    samples = raster.SAMPLES
+    shader: Any = raster.shade
+    seen: Any = raster.visible(screen, built.faces, height * samples, width * samples)
+    normals, uv, own, eyes = (
+        np.ascontiguousarray(a, np.float32)
+        for a in (built.normals, built.uv, built.own, built.eyes)
+    )
+    layer = shader(
+        seen, screen, built.faces, built.materials, normals, uv, own, look.texture, look.tints,
+        look.gloss, look.lights, look.sky, eyes, look.iris,
     )  # fmt: skip
-
-
-def _only_colour(factor: np.float32) -> Layer:
-    return np.array([1, 1, 1, factor, factor, factor], np.float32)
-
-
-def _shaded(
-    built: Scene,
-    seen: NDArray[np.int32],
-    screen: Layer,
-    texture: Image,
-    lights: Layer,
-    sky: Layer,
-    tints: Layer,
-    iris: Layer,
-    shine: float,
-) -> Layer:
-    gloss = np.array([shine, shine, 0.08, 0.0], np.float32)
-    single = (np.ascontiguousarray(a, np.float32) for a in (built.normals, built.uv, built.own))
-    out: Layer = raster.shade(
-        seen, screen, built.faces, built.materials, *single, texture, tints, gloss, lights, sky,
-        built.eyes.astype(np.float32), iris,
-    )  # fmt: skip
-    return out
+    return layer, seen
 
 
 def _labels(
     built: Scene,
     seen: NDArray[np.int32],
-    where: tuple[slice, slice],
+    where: Window,
     spec: FaceSpec,
     width: int,
     height: int,
@@ -208,9 +217,7 @@ def _inside(points: Floats, width: int, height: int) -> NDArray[np.bool_]:
     return np.asarray(((points >= -0.5) & (points < [width - 0.5, height - 0.5])).all(axis=1))
 
 
-def _unhidden(
-    built: Scene, seen: NDArray[np.int32], where: tuple[slice, slice]
-) -> NDArray[np.bool_]:
+def _unhidden(built: Scene, seen: NDArray[np.int32], where: Window) -> NDArray[np.bool_]:
     """(68,) points that nothing of the same figure covers by more than ``_HIDDEN``."""
     nearest = _depths(built, seen, where)
     own = 1.0 / built.points[:, 2]
@@ -218,7 +225,7 @@ def _unhidden(
     return np.asarray(clear & (built.towards > -0.35))
 
 
-def _depths(built: Scene, seen: NDArray[np.int32], where: tuple[slice, slice]) -> Floats:
+def _depths(built: Scene, seen: NDArray[np.int32], where: Window) -> Floats:
     """(68,) depth of the vertex nearest to the camera of the triangle seen at each point."""
     origin = np.array([where[1].start, where[0].start])
     cell = np.rint((built.points[:, :2] + 0.5 - origin) * raster.SAMPLES - 0.5).astype(int)
@@ -232,7 +239,7 @@ def _depths(built: Scene, seen: NDArray[np.int32], where: tuple[slice, slice]) -
     return out
 
 
-def _behind(labels: FaceLabels, layer: Layer, where: tuple[slice, slice]) -> FaceLabels:
+def _behind(labels: FaceLabels, layer: Layer, where: Window) -> FaceLabels:
     """The labels after another figure was drawn in front."""
     cell = np.rint(labels.points68).astype(int) - [where[1].start, where[0].start]
     height, width = layer.shape[:2]

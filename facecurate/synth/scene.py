@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from facecurate.synth import modes, paint
 from facecurate.synth import template as head
+from facecurate.synth.canvas import SIDE
 from facecurate.synth.person import Person
 from facecurate.synth.spec import FaceSpec
 from facecurate.synth.template import Floats, smooth
@@ -94,7 +95,7 @@ def _grow_hair(points: Floats, who: Person) -> Floats:
 def _head_patch(points: Floats) -> _Patch:
     rows, columns = len(head.ROWS), len(head.COLUMNS)
     v, u = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 1, columns), indexing="ij")
-    uv = np.stack([u, v], axis=2) * (paint.SIDE - 1)
+    uv = np.stack([u, v], axis=2) * (SIDE - 1)
     return _Patch(points.reshape(rows, columns, 3), uv, HEAD)
 
 
@@ -102,7 +103,7 @@ def _tile(name: str, rows: int, columns: int) -> Floats:
     """Texels of one of the atlas's tiles for a grid."""
     v, u = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 1, columns), indexing="ij")
     inner = paint.TILE - 4
-    return np.stack([paint.TILES[name] + 2 + u * inner, paint.SIDE + 2 + v * inner], axis=2)
+    return np.stack([paint.TILES[name] + 2 + u * inner, SIDE + 2 + v * inner], axis=2)
 
 
 def _ear(side: int, cheek: float) -> _Patch:

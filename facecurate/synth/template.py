@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 # Rows of the grid (y) lie close where lids, nose wings and lips need them.
-ROWS: Floats = np.array(
-    "-1.6 -1.585 -1.55 -1.5 -1.42 -1.3 -1.15 -1 -.88 -.78 -.68 -.58 -.5 -.43 -.37 -.32 -.28 -.24 -.2"
-    " -.165 -.13 -.1 -.075 -.05 -.025 0 .025 .05 .075 .1 .13 .17 .22 .28 .34 .4 .46 .51 .55 .59 .62"
-    " .65 .68 .71 .75 .79 .83 .86 .885 .91 .93 .945 .95 .955 .96 .965 .98 1 1.02 1.045 1.07 1.1 1.14"
-    " 1.18 1.22 1.27 1.32 1.36 1.4 1.43 1.46 1.48 1.495 1.5".split(),
-    dtype=np.float64,
-)
+_TOP = [-1.6, -1.585, -1.55, -1.5, -1.42, -1.3, -1.15, -1.0, -0.88, -0.78, -0.68, -0.58, -0.5]
+_BROWS = [-0.43, -0.37, -0.32, -0.28, -0.24, -0.2, -0.165, -0.13]
+_LIDS = [-0.1, -0.075, -0.05, -0.025, 0.0, 0.025, 0.05, 0.075, 0.1]
+_CHEEKS = [0.13, 0.17, 0.22, 0.28, 0.34, 0.4, 0.46, 0.51, 0.55]
+_WINGS = [0.59, 0.62, 0.65, 0.68, 0.71, 0.75, 0.79, 0.83, 0.86]
+_LIPS = [0.885, 0.91, 0.93, 0.945, 0.95, 0.955, 0.96, 0.965, 0.98, 1.0, 1.02, 1.045, 1.07, 1.1]
+_CHIN = [1.14, 1.18, 1.22, 1.27, 1.32, 1.36, 1.4, 1.43, 1.46, 1.48, 1.495, 1.5]
+ROWS: Floats = np.array(_TOP + _BROWS + _LIDS + _CHEEKS + _WINGS + _LIPS + _CHIN)
 _FRONT = np.linspace(0.0, 0.75, 15)
 _HALF = np.concatenate(
     [_FRONT, np.linspace(0.75, 1.5, 9)[1:], np.linspace(1.5, np.pi, 7)[1:]],
@@ -110,7 +111,7 @@ def _eye(side: int) -> list[tuple[float, float]]:
 
 
 def lids(x: Floats) -> tuple[Floats, Floats]:
-    """The y of the upper and the lower lid's edge of an open eye at ``x`` (equal at the corners)."""
+    """The y of the upper and the lower lid's edge of an open eye at ``x``."""
     centre, half = EYE
     t = np.clip((np.abs(x) - centre) / half, -1.0, 1.0)
     bow = 1.0 - t * t

@@ -119,7 +119,9 @@ def estimate(cells: Sequence[Cell], *, workers: int = 1) -> Estimate:
         if kind not in cost:
             cost[kind] = _seconds_of_step(cell.config) * cell.config.recipe.steps
     total = sum(cost[cell.config.arm.arch, cell.config.recipe] for cell in left)
-    return Estimate(len(cells), len(cells) - len(left), total / max(1, min(workers, len(left) or 1)))
+    return Estimate(
+        len(cells), len(cells) - len(left), total / max(1, min(workers, len(left) or 1))
+    )
 
 
 def _seconds_of_step(config: CellConfig) -> float:
@@ -177,9 +179,7 @@ def evaluate(
     return Evaluation(results, len(missing), *written)
 
 
-def cells_with(
-    cells: Sequence[Cell], results: Sequence[dict[str, Any]]
-) -> list[tables.Finished]:
+def cells_with(cells: Sequence[Cell], results: Sequence[dict[str, Any]]) -> list[tables.Finished]:
     """Results with where their predictions lie."""
     return [
         tables.Finished(cell.config, result, cell.url)

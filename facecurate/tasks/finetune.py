@@ -15,11 +15,13 @@ from facecurate.backbones import Backbone, build
 from facecurate.errors import DamagedError, FacecurateError, SettingsError
 from facecurate.loading import FaceShards
 from facecurate.pretrain import Augment
+from facecurate.pretrain.config import changed
 from facecurate.tasks import landmarks, subsets
 from facecurate.tasks.landmarks import LandmarkSet
 from facecurate.tasks.recipe import Arm, CellConfig
 from facecurate.tasks.training import Trainee, train
 from facecurate.weights import Weights, resolve
+from facecurate.workers import single_thread
 
 RESULTS, PREDICTIONS, SUBSET = "results.json", "predictions.npz", "subset.txt"
 LIMITED = 0.67  # a training error below this share of the test error: more labels would help
@@ -70,7 +72,8 @@ def finetune_cell(
     tests = data.of_splits(sorted(scored))
     if not len(tests):
         raise FacecurateError(f"{config.dataset.label} has no test faces: nothing to score")
-    measured, predictions = _measure(config, few, tests, workspace, progress)
+    with single_thread():  # so that `evaluate` and `finetune` find the same numbers
+        measured, predictions = _measure(config, few, tests, workspace, progress)
     result = _head(config, subset) | measured | {"inputs": inputs}
     storage.write_atomic(storage.join(cell_url, SUBSET), subset.listing())
     storage.write_atomic(storage.join(cell_url, PREDICTIONS), predictions)
@@ -94,8 +97,6 @@ def _finished(target: str, inputs: dict[str, Any]) -> dict[str, Any]:
     except ValueError as error:
         raise DamagedError(f"{target} is damaged: delete it and run again ({error})") from error
     records.check_format(result.get("format"), target)
-    from facecurate.pretrain.config import changed
-
     difference = changed(result["inputs"], inputs)
     if difference:
         name, before, now = difference
