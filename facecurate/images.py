@@ -28,7 +28,7 @@ class Limits:
     """What is decoded at all."""
 
     max_bytes: int = 256 << 20
-    max_pixels: int = 80_000_000  # 80 MP as RGBA and RGB at once stay below 600 MiB
+    max_pixels: int = 80_000_000
     min_side: int = 1
 
 
@@ -98,22 +98,20 @@ def extension(header: Header) -> str:
 
 
 def inspect(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Header:
-    """Reads the header alone. Raises ImageRejectedError."""
-    if not data:
-        raise ImageRejectedError("empty")
-    if len(data) > limits.max_bytes:
-        raise ImageRejectedError("too_many_bytes", f"{len(data)} > {limits.max_bytes}")
-    with _opened(data) as image:
+    """Checks the limits and reads size and orientation. Raises ImageRejectedError."""
+    with _opened(data, limits) as image:
         return _header(image, limits)
 
 
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """Decodes a whole picture. Raises ImageRejectedError."""
-    header = inspect(data, limits)
-    pixels = _decode_jpeg(data) if header.format == "JPEG" else None
-    if pixels is None:
-        pixels = _decode_pillow(data)
-    return Picture(_turn(pixels, header.orientation), header)
+    with _opened(data, limits) as image:
+        header = _header(image, limits)
+        pixels = _decode_jpeg(data) if header.format == "JPEG" else None
+        if pixels is None:
+            image.load()  # the first frame of an animation
+            pixels = _to_rgb(image)
+    return Picture(_turn(pixels, 1 if _is_turned(header.format) else header.orientation), header)
 
 
 def encode_jpeg(pixels: Pixels, quality: int = JPEG_QUALITY) -> bytes:
@@ -141,33 +139,25 @@ def luma(pixels: Pixels) -> Pixels:
 
 # -- opening ---------------------------------------------------------------------------------
 
-_plugins_loaded = False
-
-
-def _load_plugins() -> None:
-    """Pillow registers most formats only when asked; ``formats=`` needs them registered."""
-    global _plugins_loaded
-    if not _plugins_loaded:
-        Image.init()
-        _plugins_loaded = True
-
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[Image.Image]:
+def _opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
     """The lazily opened image, with every way of failing turned into a reason."""
+    if not data:
+        raise ImageRejectedError("empty")
+    if len(data) > limits.max_bytes:
+        raise ImageRejectedError("too_many_bytes", f"{len(data)} > {limits.max_bytes}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _load_plugins()
+            Image.init()  # ``formats=`` needs them registered, and Pillow does that when asked
             with Image.open(io.BytesIO(data), formats=_OPENABLE) as image:
                 yield image
     except ImageRejectedError:
         raise
     except UnidentifiedImageError as error:
         raise ImageRejectedError(_unidentified(data)) from error
-    except MemoryError as error:
-        raise ImageRejectedError("too_many_pixels") from error
-    except Image.DecompressionBombError as error:
+    except (MemoryError, Image.DecompressionBombError) as error:
         raise ImageRejectedError("too_many_pixels", str(error)) from error
     except Exception as error:  # Pillow's plugins raise what they like on bad bytes
         raise ImageRejectedError(_reason(error), str(error)) from error
@@ -175,15 +165,21 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
 
 def _unidentified(data: bytes) -> str:
     """Why no decoder took the bytes: another format, a damaged one, or no image at all."""
-    if data.startswith(_FOREIGN):
+    if data.startswith(_FOREIGN) or _is_heif(data):
         return "unsupported"
     known = (
         b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+",
         b"\x00\x00\x00\x0cjP", b"\xff\x4f\xff\x51", b"DDS ", b"qoif",
     )  # fmt: skip
-    container = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
-    container = container or data[4:12] in (b"ftypavif", b"ftypavis", b"ftypheic", b"ftypmif1")
-    return "broken" if data.startswith(known) or container else "not_an_image"
+    webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+    avif = data[4:12] in (b"ftypavif", b"ftypavis", b"ftypmif1")
+    return "broken" if data.startswith(known) or webp or avif else "not_an_image"
+
+
+def _is_heif(data: bytes) -> bool:
+    """What telephones write: the container of AVIF around another codec, which is not read."""
+    brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
+    return data[4:8] == b"ftyp" and any(b in brands for b in (b"heic", b"heix", b"hevc", b"hevx"))
 
 
 def _reason(error: Exception) -> str:
@@ -199,8 +195,10 @@ def _header(image: Image.Image, limits: Limits) -> Header:
     width, height = image.size
     if width * height > limits.max_pixels:
         raise ImageRejectedError("too_many_pixels", f"{width} x {height}")
+    if image.format == "PNG":
+        image.load()  # its EXIF may stand behind the pixels; _orientation would hide their damage
     orientation = _orientation(image)
-    if orientation >= 5:
+    if orientation >= 5 and not _is_turned(str(image.format)):
         width, height = height, width
     if min(width, height) < limits.min_side:
         raise ImageRejectedError("too_small", f"{width} x {height}")
@@ -216,6 +214,11 @@ def _orientation(image: Image.Image) -> int:
     return value if value in range(1, 9) else 1
 
 
+def _is_turned(format: str) -> bool:
+    """Pillow turns a TIFF while it loads it, and gives its size after the turn."""
+    return format == "TIFF"
+
+
 # -- pixels ----------------------------------------------------------------------------------
 
 
@@ -229,24 +232,34 @@ def _decode_jpeg(data: bytes) -> Pixels | None:
         _, _, colorspace, _ = simplejpeg.decode_jpeg_header(data)
         if colorspace not in ("RGB", "YCbCr", "Gray", "YCC"):
             return None
-        pixels: Pixels = simplejpeg.decode_jpeg(data, "RGB", fastdct=False, fastupsample=False)
+        return np.asarray(simplejpeg.decode_jpeg(data, "RGB", fastdct=False, fastupsample=False))
     except ValueError:
         return None  # damaged, or merely odd: Pillow's verdict counts
+
+
+_BAND = 256  # rows that are converted at once: the peak stays at one decoded picture and one RGB
+
+
+def _to_rgb(image: Image.Image) -> Pixels:
+    """RGB of any mode: 16-bit scaled by its own range, transparency over black."""
+    scale = _deep_scale(image) if image.mode in _DEEP else None
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top, band in _bands(image):
+        rows = pixels[top : top + band.height]
+        if scale is not None:
+            values = (_values(band) - scale[0]) * scale[1]
+            rows[:] = np.clip(np.rint(values), 0, 255).astype(np.uint8)[..., None]
+        else:
+            rows[:] = np.asarray(_band_to_rgb(band))
     return pixels
 
 
-def _decode_pillow(data: bytes) -> Pixels:
-    with _opened(data) as image:
-        image.seek(0)
-        image.load()
-        # The array below is a copy: the plugin's own buffers go when the image is closed.
-        return np.array(_to_rgb(image))
+def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    for top in range(0, image.height, _BAND):
+        yield top, image.crop((0, top, image.width, min(top + _BAND, image.height)))
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """RGB of any mode: 16-bit scaled by its own range, transparency over black."""
-    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I", "F"):
-        return _from_deep(image)
+def _band_to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         black = Image.new("RGB", rgba.size)
@@ -255,16 +268,20 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _from_deep(image: Image.Image) -> Image.Image:
-    """Grey pictures of 16 or 32 bits: 16-bit codes are divided by 257, others by their range."""
-    values = np.asarray(image).astype(np.float64)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
+_DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # grey pictures of 16 or 32 bits
+
+
+def _values(image: Image.Image) -> NDArray[np.float64]:
+    return np.nan_to_num(np.asarray(image).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _deep_scale(image: Image.Image) -> tuple[float, float]:
+    """Offset and factor to 0-255: 16-bit codes are divided by 257, others by their range."""
+    ranges = [(values.min(), values.max()) for _, b in _bands(image) for values in (_values(b),)]
+    low, high = float(min(r[0] for r in ranges)), float(max(r[1] for r in ranges))
     if low >= 0 and high <= 65535 and image.mode != "F":
-        scaled = values / 257.0
-    else:
-        scaled = (values - low) * (255.0 / (high - low)) if high > low else values * 0
-    return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8)).convert("RGB")
+        return 0.0, 1 / 257
+    return low, 255.0 / (high - low) if high > low else 0.0
 
 
 _TURNS: dict[int, Any] = {

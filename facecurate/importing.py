@@ -14,7 +14,7 @@ from typing import Any
 from facecurate import images, storage
 from facecurate.datasets.annotated import Annotated
 from facecurate.errors import FacecurateError
-from facecurate.pool import Pool, chunks, stem_of, write_part
+from facecurate.pool import Pool, Room, chunks, stem_of, write_part
 from facecurate.records import GIVEN_SCHEMA, PHOTO_SCHEMA, Given, Photo, to_table
 from facecurate.stats import Stats
 from facecurate.tars import TarWriter
@@ -66,7 +66,8 @@ def import_folder(
 ) -> Stats:
     """Takes every file below ``source``: pictures are stored as they are, the rest has a reason.
 
-    ``limit``: only the first files, in the order of their paths.
+    ``limit``: only the first files, in the order of their paths. A workspace that lies below
+    ``source`` is left out.
 
     Raises FacecurateError if the folder is missing or empty, or if a picture that was imported
     under the same path now has other bytes.
@@ -74,7 +75,9 @@ def import_folder(
     if not storage.is_folder(source):
         raise FacecurateError(f"{source} is no folder: give the folder that holds the pictures")
     settings = {"origin": "collected", "license": license_id(license), **_limits()}
-    found = [(path, None) for path in itertools.islice(storage.walk(source), limit)]
+    ours = os.path.relpath(storage.absolute(dataset.workspace), storage.absolute(source)) + "/"
+    paths = (path for path in storage.walk(source) if not path.startswith(ours))
+    found = [(path, None) for path in itertools.islice(paths, limit)]
     if not found:
         raise FacecurateError(f"{source} holds no files: give the folder that holds the pictures")
     return _import(dataset, source, found, settings, workers=workers, redo=redo, progress=progress)
@@ -125,6 +128,7 @@ def _import(
         _check_unchanged(dataset, root, known, found)
         tasks = _tasks(dataset, pool, root, new, settings)
         shared = storage.is_shared(pool.url) and storage.is_shared(root)
+        room = Room(pool.url, len(tasks))
         map_tasks(
             import_part,
             tasks,
@@ -132,6 +136,7 @@ def _import(
             in_process=not shared,
             total=len(new),
             progress=progress,
+            finished=lambda task: room.check(pool, task.name),
         )
         if len(new) < len(found):
             notes.append(f"{len(found) - len(new):,} were here already")

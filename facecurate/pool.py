@@ -168,7 +168,12 @@ def write_part(
     url = storage.join(folder, f"{stem}.json")
     storage.delete(url)
     part = PartWriter(folder, stem)
-    yield part
+    try:
+        yield part
+    except NoSpaceError:
+        for file in part.outputs:
+            storage.delete(storage.join(folder, file))
+        raise
     data = {
         "format": FORMAT,
         "tool": f"facecurate {__version__} {tool}",
@@ -294,7 +299,7 @@ def run_step(
     plan = plan_step(source, target, tool=tool, settings=settings, beside=beside)
     for stem in plan.orphans:
         target.remove(stem)
-    room = _Room(target.url)
+    room = Room(target.url, len(plan.missing))
     total = sum(task.items for task in plan.missing)
     map_tasks(
         make,
@@ -314,14 +319,19 @@ def run_step(
     return target.stats().noted(*notes)
 
 
-class _Room:
+class Room:
     """Stops a step before the disk is full: below twice what its first part took."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, parts: int) -> None:
         self._url = url
+        self._parts = parts
         self._needed: int | None = None
 
     def check(self, target: Pool, stem: str) -> None:
+        """Called after each finished part. Raises NoSpaceError."""
+        self._parts -= 1
+        if self._parts == 0:
+            return
         if self._needed is None:
             outputs = target.info(stem).outputs
             self._needed = 2 * sum(storage.size(storage.join(target.url, f)) for f in outputs)

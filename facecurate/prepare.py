@@ -12,6 +12,7 @@ from facecurate.errors import FacecurateError
 from facecurate.importing import import_annotated
 from facecurate.shard import shard
 from facecurate.stats import Stats
+from facecurate.synthesise import rendered_annotations
 from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset, Link
 
@@ -46,6 +47,22 @@ def import_linked(
         source_id=link.dataset,
         rendered=link.rendered,
         license=license,
+        workers=workers,
+        redo=redo,
+        progress=progress,
+    )
+
+
+def import_rendered(
+    dataset: Dataset, *, workers: int = 0, redo: bool = False, progress: Progress = silent
+) -> Stats:
+    """``import`` of the photos that ``synth`` rendered into this dataset, with their labels."""
+    return import_annotated(
+        dataset,
+        dataset.path("files"),
+        rendered_annotations(dataset),
+        source_id="photos",
+        rendered=True,
         workers=workers,
         redo=redo,
         progress=progress,

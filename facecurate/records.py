@@ -325,7 +325,10 @@ def from_parquet(data: bytes, schema: pa.Schema, what: str) -> pa.Table:
         if field.name not in table.column_names:
             table = table.append_column(field, pa.nulls(len(table), field.type))
     unknown = [n for n in table.column_names if n not in schema.names]
-    known = table.select(schema.names).cast(schema)
+    try:
+        known = table.select(schema.names).cast(schema)
+    except (pa.ArrowException, ValueError) as error:
+        raise DamagedError(f"{what} has columns of other types: {error}") from error
     for column in unknown:
         known = known.append_column(column, table[column])
     return known

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from facecurate import FORMAT, __version__, storage, tars
 from facecurate.errors import DamagedError, FacecurateError, UsageError
-from facecurate.pool import Pool, check_settings, json_bytes, read_info, write_part
+from facecurate.pool import Pool, Room, check_settings, json_bytes, read_info, write_part
 from facecurate.records import (
     CLUSTER_SCHEMA,
     DECISION_SCHEMA,
@@ -76,6 +76,9 @@ def shard(
         tasks = plan_shards(folder, faces, kept, settings)
         _remove_others(folder, {task.name for task in tasks})
         missing = [task for task in tasks if not _current(task)]
+        if missing:  # until they are written, the index would point into other tars
+            storage.delete(storage.join(folder, "index.parquet"))
+        room = Room(folder, len(missing))
         map_tasks(
             write_shard,
             missing,
@@ -83,6 +86,7 @@ def shard(
             in_process=not storage.is_shared(folder),
             total=sum(len(task.rows) for task in missing),
             progress=progress,
+            finished=lambda task: room.check(Pool(folder), task.name),
         )
         stats = _finish(dataset, folder, ledger, tasks, settings)
         return stats.noted(taken_over or "", *ledger.remarks)
@@ -159,6 +163,11 @@ def _face_rows(dataset: Dataset) -> list[dict[str, Any]]:
     photos = Pool(dataset.path("photos"))
     faces = Pool(dataset.path("faces"))
     rows = []
+    behind = set(photos.stems()).difference(faces.stems())
+    if behind:
+        raise FacecurateError(
+            f"{len(behind)} parts of photos have no faces yet: 'facecurate detect {dataset.name}'"
+        )
     for stem in faces.stems():
         if faces.info(stem).inputs != photos_lineage(photos, stem):
             raise FacecurateError(
@@ -183,11 +192,13 @@ _Decisions = dict[str, tuple[str, str, str | None]]
 def _duplicates(dataset: Dataset) -> tuple[_Decisions, str | None]:
     if not dataset.has("clusters.json"):
         return {}, "not deduplicated ('facecurate dedupe')"
-    hashes = Pool(dataset.path("hashes"))
+    hashes, faces = Pool(dataset.path("hashes")), Pool(dataset.path("faces"))
+    hashed = set(hashes.stems())
     if read_info(dataset.path("clusters.json")).inputs != {"hashes": hashes.digest()} or any(
-        hashes.info(stem).inputs.get(f"faces/{stem}.tar")
-        != Pool(dataset.path("faces")).info(stem).outputs[f"{stem}.tar"]
-        for stem in Pool(dataset.path("faces")).stems()
+        stem not in hashed
+        or hashes.info(stem).inputs.get(f"faces/{stem}.tar")
+        != faces.info(stem).outputs[f"{stem}.tar"]
+        for stem in faces.stems()
     ):
         raise FacecurateError(
             f"clusters.parquet is older than the faces: 'facecurate dedupe {dataset.name}'"

@@ -57,7 +57,8 @@ def absolute(url: str) -> str:
 def _filesystem(protocol: str) -> Any:
     import fsspec
 
-    return fsspec.filesystem(protocol)
+    # Workers write where this process lists: a listing kept from before would hide their parts.
+    return fsspec.filesystem(protocol, use_listings_cache=False)
 
 
 def _remote(url: str) -> Any:
@@ -91,8 +92,18 @@ def writing(url: str) -> Iterator[BinaryIO]:
 
     Raises NoSpaceError on a full disk, after removing the unfinished file.
     """
-    with _local_target(url) if is_local(url) else _remote_target(url) as file:
+    with _full_disk_told(url), _local_target(url) if is_local(url) else _remote_target(url) as file:
         yield file
+
+
+@contextlib.contextmanager
+def _full_disk_told(url: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpaceError(_no_space(url)) from error
+        raise
 
 
 @contextlib.contextmanager
@@ -108,11 +119,9 @@ def _local_target(url: str) -> Iterator[BinaryIO]:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
         _sync_folder(target.parent)
-    except BaseException as error:
+    except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpaceError(_no_space(url)) from error
         raise
 
 
@@ -156,7 +165,7 @@ def append(url: str, line: str) -> None:
     data = (line + "\n").encode()
     if is_local(url):
         Path(url).parent.mkdir(parents=True, exist_ok=True)
-        with open(url, "ab", buffering=0) as file:
+        with _full_disk_told(url), open(url, "ab", buffering=0) as file:
             file.write(data)
     else:
         write_atomic(url, (read(url) if exists(url) else b"") + data)
@@ -188,9 +197,15 @@ def walk(url: str) -> Iterator[str]:
 
 
 def _walk_local(url: str) -> Iterator[str]:
-    """Follows linked folders, each real folder once, so that a loop of links ends."""
+    """Follows linked folders, each real folder once, so that a loop of links ends.
+
+    A folder that cannot be read stands for what is in it.
+    """
     seen = set()
-    for folder, folders, files in os.walk(url, followlinks=True):
+    closed: builtins.list[str] = []
+    for folder, folders, files in os.walk(
+        url, followlinks=True, onerror=lambda error: closed.append(error.filename)
+    ):
         status = os.stat(folder)
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
@@ -200,6 +215,7 @@ def _walk_local(url: str) -> Iterator[str]:
         relative = os.path.relpath(folder, url)
         prefix = "" if relative == "." else relative.replace(os.sep, "/") + "/"
         yield from (prefix + file for file in files)
+    yield from (os.path.relpath(folder, url).replace(os.sep, "/") for folder in closed)
 
 
 def exists(url: str) -> bool:
@@ -276,6 +292,9 @@ def buffer(data: bytes = b"") -> io.BytesIO:
 
 def text_lines(url: str) -> Iterator[str]:
     """The lines of a UTF-8 text file, one at a time, without their ends."""
-    with reading(url) as file:
-        for line in io.TextIOWrapper(cast(IO[bytes], file), encoding="utf-8", errors="replace"):
+    with (
+        reading(url) as file,
+        io.TextIOWrapper(cast(IO[bytes], file), encoding="utf-8", errors="replace") as lines,
+    ):
+        for line in lines:
             yield line.rstrip("\r\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tarfile
 from collections.abc import Iterator
@@ -46,26 +47,37 @@ def members(url: str) -> Iterator[Member]:
 
     Raises DamagedError if the archive is cut short or is no tar.
     """
-    try:
-        with storage.reading(url) as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            for info in tar:
-                if info.isfile():
-                    yield Member(info.name, info.offset_data, info.size)
-    except (tarfile.TarError, EOFError) as error:
-        raise DamagedError(f"{url} is damaged: {error}") from error
+    with _damage_told(url):
+        for _, info in _entries(url):
+            yield Member(info.name, info.offset_data, info.size)
 
 
 def read_members(url: str) -> Iterator[tuple[str, bytes]]:
-    """Names and bytes of the regular files of a tar, in order."""
+    """Names and bytes of the regular files of a tar, in order. Raises as ``members`` does."""
+    with _damage_told(url):
+        for tar, info in _entries(url):
+            content = tar.extractfile(info)
+            assert content is not None
+            yield info.name, content.read()
+
+
+@contextlib.contextmanager
+def _damage_told(url: str) -> Iterator[None]:
     try:
-        with storage.reading(url) as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            for info in tar:
-                if info.isfile():
-                    content = tar.extractfile(info)
-                    assert content is not None
-                    yield info.name, content.read()
+        yield
     except (tarfile.TarError, EOFError) as error:
         raise DamagedError(f"{url} is damaged: {error}") from error
+
+
+def _entries(url: str) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """Looks for the zeros at the end as well: the library takes a damaged header for the end."""
+    with storage.reading(url) as file, tarfile.open(fileobj=file, mode="r:") as tar:
+        for info in tar:
+            if info.isfile():
+                yield tar, info
+        file.seek(tar.offset)
+        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise EOFError(f"it stops or breaks at byte {tar.offset}")
 
 
 def index(url: str) -> dict[str, Member]:

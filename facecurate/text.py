@@ -25,7 +25,7 @@ def markdown(text: object, limit: int = 200) -> str:
 def storable(text: str) -> str:
     """``text`` that UTF-8 can hold: undecodable bytes of a file name are written as escapes."""
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return text
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a character that no file name can hold
+        data = text.encode("utf-8", "backslashreplace")
+    return data.decode("utf-8", "backslashreplace")

@@ -66,16 +66,44 @@ def map_tasks(
         return
     meter = _Meter(progress, total)
     if in_process or workers == 0:
-        with single_thread():
-            for task in tasks:
-                make(task, meter.add)
-                finished(task)
-        return
-    failures = _Team(make, min(workers, len(tasks))).run(tasks, meter, finished)
+        failures = _run_here(make, tasks, meter, finished)
+    else:
+        failures = _Team(make, min(workers, len(tasks))).run(tasks, meter, finished)
     if failures:
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         rest = len(tasks) - len(failures)
-        raise PartError(f"{failures[0]}{more}; {rest} parts were finished: run the command again")
+        what = f"{failures[0].what}{more}; {rest} parts were finished: run the command again"
+        raise PartError(what) from RuntimeError(failures[0].trace)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A task that was lost: one line about it, and where in the code, if that is known."""
+
+    what: str
+    trace: str = ""
+
+
+def _run_here(
+    make: Make[T], tasks: Sequence[T], meter: _Meter, finished: Callable[[T], None]
+) -> list[_Failure]:
+    failures = []
+    with single_thread():
+        for task in tasks:
+            try:
+                make(task, meter.add)
+            except FacecurateError:
+                raise
+            except Exception as error:
+                failures.append(_crash(task, error))
+                continue
+            finished(task)
+    return failures
+
+
+def _crash(task: Task, error: Exception) -> _Failure:
+    what = f"part {task.name} failed: {type(error).__name__}: {printable(error)}"
+    return _Failure(what, traceback.format_exc())
 
 
 class _Meter:
@@ -98,7 +126,7 @@ class _Team:
 
     def run(
         self, tasks: Sequence[Any], meter: _Meter, finished: Callable[[Any], None]
-    ) -> list[str]:
+    ) -> list[_Failure]:
         queue, failures = list(reversed(tasks)), []
         try:
             for _ in range(self._size):
@@ -121,11 +149,11 @@ class _Team:
             process.start()
         theirs.close()
         self._members[ours] = (process, task)
-        ours.send(task)
+        _send(ours, task)
 
     def _hear(
         self, pipe: Connection, queue: list[Any], meter: _Meter, finished: Callable[[Any], None]
-    ) -> str | None:
+    ) -> _Failure | None:
         process, task = self._members[pipe]
         try:
             kind, content = pipe.recv()
@@ -134,7 +162,7 @@ class _Team:
             del self._members[pipe]
             if queue:
                 self._hire(queue.pop())
-            return f"part {task.name} failed: its worker {_cause(process.exitcode)}"
+            return _Failure(f"part {task.name} failed: its worker {_cause(process.exitcode)}")
         if kind == "tick":
             meter.add(content)
             return None
@@ -143,17 +171,17 @@ class _Team:
         if kind == "done":
             finished(task)
         self._next(pipe, queue)
-        return f"part {task.name} failed: {content}" if kind == "crash" else None
+        return content if kind == "crash" else None
 
     def _next(self, pipe: Connection, queue: list[Any]) -> None:
         process, _ = self._members[pipe]
         if queue:
             task = queue.pop()
             self._members[pipe] = (process, task)
-            pipe.send(task)
+            _send(pipe, task)
         else:
             del self._members[pipe]
-            pipe.send(None)
+            _send(pipe, None)
             process.join()
 
     def _dismiss(self) -> None:
@@ -163,6 +191,12 @@ class _Team:
             process.join(5)
             if process.is_alive():
                 process.kill()
+
+
+def _send(pipe: Connection, task: Task | None) -> None:
+    """A worker that has died meanwhile is noticed where its answer is awaited."""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        pipe.send(task)
 
 
 def _cause(exitcode: int | None) -> str:
@@ -194,8 +228,7 @@ def _attempt(make: Make[Any], task: Any, tick: _Ticker) -> tuple[str, Any]:
         plain.exit_code = error.exit_code
         return "error", plain
     except Exception as error:
-        traceback.print_exc(file=sys.stderr)
-        return "crash", f"{type(error).__name__}: {printable(error)}"
+        return "crash", _crash(task, error)
     return "done", None
 
 
@@ -242,26 +275,37 @@ def _one_thread_environment() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def limit_threads(count: int = 1) -> None:
-    """Sets the number of threads in every numeric library that is already loaded."""
-    for module, function in (
-        ("torch", "set_num_threads"),
-        ("cv2", "setNumThreads"),
-        ("faiss", "omp_set_num_threads"),
-        ("numba", "set_num_threads"),
-        ("pyarrow", "set_cpu_count"),
-    ):
-        if module in sys.modules:
-            getattr(sys.modules[module], function)(count)
+_SETTERS = {  # module -> how its number of threads is read and set
+    "torch": ("get_num_threads", "set_num_threads"),
+    "cv2": ("getNumThreads", "setNumThreads"),
+    "faiss": ("omp_get_max_threads", "omp_set_num_threads"),
+    "numba": ("get_num_threads", "set_num_threads"),
+    "pyarrow": ("cpu_count", "set_cpu_count"),
+}
+
+
+_usual_counts: dict[str, int] = {}  # what limit_threads found, by module
+_is_single = False
+
+
+def limit_threads() -> None:
+    """Sets every numeric library that is already loaded to one thread."""
+    for name, (getter, setter) in _SETTERS.items():
+        if name in sys.modules:
+            _usual_counts.setdefault(name, getattr(sys.modules[name], getter)())
+            getattr(sys.modules[name], setter)(1)
 
 
 @contextlib.contextmanager
 def single_thread() -> Iterator[None]:
-    """Work in this process as a worker would: with one thread."""
-    torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch is not None else usual_workers()
-    limit_threads(1)
+    """Work in this process as a worker would: with one thread. May be nested."""
+    global _is_single
+    outermost, _is_single = not _is_single, True
+    limit_threads()
     try:
         yield
     finally:
-        limit_threads(min(before, usual_workers()))
+        _is_single = not outermost
+        while outermost and _usual_counts:
+            name, count = _usual_counts.popitem()
+            getattr(sys.modules[name], _SETTERS[name][1])(count)

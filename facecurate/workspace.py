@@ -70,6 +70,7 @@ class Dataset:
         Raises LockedError, naming the holder, while another process holds it.
         """
         with _lock(_lock_path(self.url), self.name, command) as left:
+            storage.sweep(self.url)
             yield left
 
 
@@ -242,5 +243,10 @@ def add_link(url: str, dataset: str, **entry: str | bool) -> None:
     lines = ["# Where the files of known datasets lie; written by 'facecurate datasets link'.\n"]
     for known, values in sorted(table.items()):
         lines.append(f"\n[links.{json.dumps(known)}]\n")
-        lines += [f"{key} = {json.dumps(value)}\n" for key, value in sorted(values.items())]
+        lines += [f"{key} = {_toml(value)}\n" for key, value in sorted(values.items())]
     storage.write_atomic(url, "".join(lines).encode())
+
+
+def _toml(value: str | bool) -> str:
+    """JSON is TOML but for characters beyond 16 bits, which TOML has no pairs for, and DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

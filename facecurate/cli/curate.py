@@ -49,7 +49,7 @@ def import_(
     from facecurate.importing import import_folder
     from facecurate.workspace import suggest_name
 
-    options = {"license": license, "workers": worker_count(workers), "redo": redo}
+    options: dict[str, Any] = {"license": license, "workers": worker_count(workers), "redo": redo}
     known = source in manifest.names()
     link = linked(state, source) if known else None
     if link:
@@ -228,7 +228,7 @@ def redundancy_report(
     from facecurate.redundancy import redundancy_report
 
     def work(progress: Any) -> Any:
-        options = {"encoder": encoder, "not_identity": not_identity}
+        options: dict[str, Any] = {"encoder": encoder, "not_identity": not_identity}
         embed(dataset, workers=count, progress=progress, **options)
         model = load_encoder(encoder, dataset.workspace, not_identity=not_identity)
         stats = redundancy_report(dataset, model, redo=redo, progress=progress)

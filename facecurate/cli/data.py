@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from facecurate.cli.names import linked
@@ -39,6 +41,7 @@ def synth(
     """
     from facecurate.datasets import manifest
     from facecurate.errors import UsageError
+    from facecurate.prepare import import_rendered
     from facecurate.synthesise import synthesise
 
     if name in manifest.names():
@@ -46,25 +49,19 @@ def synth(
             f"'{name}' is the name of a real dataset: call the stand-in rendered-{name}"
         )
     dataset = state.workspace.dataset(name)
-    state.run(
-        dataset,
-        "pictures",
-        lambda p: synthesise(
-            dataset,
-            layout=layout,
-            count=count,
-            seed=seed,
-            workers=worker_count(workers),
-            redo=redo,
-            progress=p,
-        ),
-    )
+    options: dict[str, Any] = {"workers": worker_count(workers), "redo": redo}
+
+    def work(progress: Any) -> Any:
+        options["progress"] = progress
+        stats = synthesise(dataset, layout=layout, count=count, seed=seed, **options)
+        return stats + import_rendered(dataset, **options) if layout == "photos" else stats
+
+    state.run(dataset, "pictures", work)
 
 
 @click.group(invoke_without_command=True, short_help="Known datasets: terms, links, checks.")
-@click.pass_context
 @common
-def datasets(state: State, ctx: click.Context) -> None:
+def datasets(state: State) -> None:
     r"""List the datasets that are known: terms, how to get them, whether a copy is linked.
 
     We read a copy that you hold lawfully; no mirrors are named.
@@ -76,7 +73,7 @@ def datasets(state: State, ctx: click.Context) -> None:
       facecurate datasets link 300w /data/300w
       facecurate datasets check 300w
     """
-    if ctx.invoked_subcommand is None:
+    if click.get_current_context().invoked_subcommand is None:
         _list(state)
 
 
@@ -187,7 +184,7 @@ def link(state: State, dataset: str, folder: str) -> None:
 def check(state: State, dataset: str) -> int:
     r"""Read a linked copy as its adapter would and list what is missing or damaged.
 
-    Exits with 1 if anything is.
+    Exits with 1 if anything is; a smaller copy is a warning.
 
     \b
     Example:
@@ -205,11 +202,12 @@ def check(state: State, dataset: str) -> int:
     findings = adapter(dataset).check(found.root, found.rendered)
     for finding in findings:
         state.say(finding)
+    wrong = sum(not finding.startswith("warning:") for finding in findings)
     state.finish(
-        f"{dataset}: {len(findings):,} findings in {found.root}",
+        f"{dataset}: {wrong:,} things wrong, {len(findings) - wrong:,} warnings in {found.root}",
         {"dataset": dataset, "root": found.root, "findings": findings},
     )
-    return 1 if findings else 0
+    return 1 if wrong else 0
 
 
 COMMANDS = [synth, datasets]

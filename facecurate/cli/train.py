@@ -218,7 +218,7 @@ def finetune(
             redo=redo,
             progress=progress,
         )
-    scores = ", ".join(f"{k} NME {v['nme']:.2f}" for k, v in result["tests"].items())
+    scores = ", ".join(f"{k} NME {v['nme']:.2f}" for k, v in result["metrics"].items())
     state.finish(
         f"{one.info.label}, {cell.config.arm.name}, {share} = {result['labels']} labels, "
         f"{result['steps']} steps: {scores}; {cell.url}",

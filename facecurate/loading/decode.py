@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -66,8 +67,10 @@ def _torchvision() -> Callable[[bytes, int | None], Pixels]:
         if not data:
             raise ValueError("no bytes")
         packed = torch.from_numpy(np.frombuffer(data, np.uint8).copy())
-        pixels: Pixels = read(packed, mode=ImageReadMode.RGB).permute(1, 2, 0).contiguous().numpy()
-        return pixels
+        with warnings.catch_warnings():  # newer torchvision means to drop its decoders
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pixels: Any = read(packed, mode=ImageReadMode.RGB)
+        return np.asarray(pixels.permute(1, 2, 0).contiguous().numpy(), np.uint8)
 
     return decode
 

@@ -89,17 +89,13 @@ def _paint_brows(canvas: Canvas, who: Person) -> None:
     drop = np.array([0, 0.012])  # the points lie on the upper half of the brow
     lines = [curve(head.POINTS[first : first + 5], 26) + drop for first in (17, 22)]
     canvas.fill([ribbon(b, who.brow_width * 1.5) for b in lines], who.brow, 0.62, 2.2)
-    hairs = []
+    hairs: list[Floats] = []
     for line, side in zip(lines, SIDES, strict=True):
         feet = line[rng.integers(2, 24, 26)] + rng.normal(0, who.brow_width * 0.22, (26, 2))
-        leans = rng.uniform([0.03, -0.035], [0.08, 0.0], (26, 2)) * [side, 1]
-        hairs += [_hair(foot, lean) for foot, lean in zip(feet, leans, strict=True)]
+        half = rng.uniform([0.015, -0.018], [0.04, 0.0], (26, 2)) * [side, 1]
+        root = np.array([0, 0.006])  # a hair is a sliver of a triangle
+        hairs += list(np.stack([feet - half - root, feet - half + root, feet + half], axis=1))
     canvas.fill(hairs, who.brow * 0.8, 0.55, 0.5)
-
-
-def _hair(foot: Floats, lean: Floats) -> Floats:
-    """A sliver of a triangle from a broad foot to its tip."""
-    return np.stack([foot - lean / 2 - [0, 0.006], foot - lean / 2 + [0, 0.006], foot + lean / 2])
 
 
 def _paint_hair(canvas: Canvas, who: Person) -> None:

@@ -2,12 +2,11 @@
 
 from facecurate.tasks.evaluate import Cell, Evaluation, Labelled, estimate, evaluate, plan
 from facecurate.tasks.finetune import finetune_cell, make_arm
-from facecurate.tasks.points import MIRRORS, DatasetInfo, dataset_info
+from facecurate.tasks.points import DatasetInfo, dataset_info
 from facecurate.tasks.recipe import RECIPES, TASKS, Arm, CellConfig, Recipe
 from facecurate.tasks.subsets import Fraction, Subset, parse_fraction, select
 
 __all__ = [
-    "MIRRORS",
     "RECIPES",
     "TASKS",
     "Arm",

@@ -16,6 +16,7 @@ from facecurate.backbones import build
 from facecurate.errors import StoppedError, UsageError
 from facecurate.tasks import tables
 from facecurate.tasks.finetune import RESULTS, finetune_cell, lineage
+from facecurate.tasks.page import report_page
 from facecurate.tasks.points import DatasetInfo
 from facecurate.tasks.recipe import Adapt, Arm, CellConfig, Recipe
 from facecurate.tasks.subsets import Fraction
@@ -141,14 +142,19 @@ def _seconds_of_step(config: CellConfig) -> float:
 class Evaluation:
     """Every cell's result and the files that show them; ``str`` is the last line."""
 
-    results: tuple[dict[str, Any], ...]
+    finished: tuple[tables.Finished, ...]
     trained: int
     tables: str
-    parquet: str
+    page: str
+
+    @property
+    def results(self) -> tuple[dict[str, Any], ...]:
+        """What each cell's ``results.json`` holds."""
+        return tuple(cell.result for cell in self.finished)
 
     def __str__(self) -> str:
-        found = len(self.results) - self.trained
-        return f"{len(self.results)} cells: {self.trained} trained, {found} found; {self.tables}"
+        found = len(self.finished) - self.trained
+        return f"{len(self.finished)} cells: {self.trained} trained, {found} found; {self.page}"
 
 
 def evaluate(
@@ -159,7 +165,7 @@ def evaluate(
     progress: Progress = silent,
     stop: Stop | None = None,
 ) -> Evaluation:
-    """Trains the cells that are missing, then writes ``results.parquet`` and ``tables.md``.
+    """Trains the cells that are missing, then writes tables, page and ``results.parquet``.
 
     A cell is the unit of work: a crash or a stop costs those in progress. ``progress`` counts
     steps. Raises StoppedError, PartError.
@@ -172,19 +178,19 @@ def evaluate(
             raise StoppedError("stopped between two cells: the same command goes on")
 
     map_tasks(_make, missing, workers=workers, total=total, progress=progress, finished=finished)
-    results = tuple(finetune_cell(c.config, c.shards, c.url, workspace=c.workspace) for c in cells)
-    written = [storage.join(out_url, name) for name in ("tables.md", "results.parquet")]
-    storage.write_atomic(written[0], tables.markdown_page(cells_with(cells, results)).encode())
-    storage.write_atomic(written[1], records.to_parquet(tables.rows(results)))
-    return Evaluation(results, len(missing), *written)
-
-
-def cells_with(cells: Sequence[Cell], results: Sequence[dict[str, Any]]) -> list[tables.Finished]:
-    """Results with where their predictions lie."""
-    return [
-        tables.Finished(cell.config, result, cell.url)
-        for cell, result in zip(cells, results, strict=True)
-    ]
+    finished_cells = tuple(
+        tables.Finished(
+            c.config, finetune_cell(c.config, c.shards, c.url, workspace=c.workspace), c.url
+        )
+        for c in cells
+    )
+    names = ("tables.md", "report.html", "results.parquet")
+    text, page, table = (storage.join(out_url, name) for name in names)
+    storage.write_atomic(text, tables.markdown_page(finished_cells).encode())
+    storage.write_atomic(page, report_page(finished_cells))
+    rows = tables.rows(cell.result for cell in finished_cells)
+    storage.write_atomic(table, records.to_parquet(rows))
+    return Evaluation(finished_cells, len(missing), text, page)
 
 
 def _make(cell: Cell, tick: Callable[[int], None]) -> None:

@@ -6,17 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from facecurate.datasets.facts import Manifest
+from facecurate.datasets.points import POINT_SETS
 from facecurate.errors import FacecurateError
-
-_PAIRS_68 = (
-    *((i, 16 - i) for i in range(8)),  # jaw; 8 is the chin
-    *((17 + i, 26 - i) for i in range(5)),  # brows
-    *((31 + i, 35 - i) for i in range(2)),  # nostrils; 27 to 30 and 33 are the middle
-    *((36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)),  # eyes
-    *((48, 54), (49, 53), (50, 52), (55, 59), (56, 58)),  # outer lips
-    *((60, 64), (61, 63), (65, 67)),  # inner lips
-)
-MIRRORS: dict[str, tuple[tuple[int, int], ...]] = {"68": _PAIRS_68}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +55,7 @@ def dataset_info(manifest: Manifest, *, rendered: bool) -> DatasetInfo:
         left=normaliser.left,
         right=normaliser.right,
         normaliser=normaliser.id,
-        mirror=MIRRORS.get(mirror or "", ()),
+        mirror=POINT_SETS[mirror].pairs if mirror in POINT_SETS else (),
         train=train,
         tests=tests,
         scored=manifest.scored_split or next(iter(tests)),

@@ -74,17 +74,35 @@ def _groups(cells: Iterable[Finished], key: Callable[[Finished], Any]) -> list[G
 
 
 def _dataset(cells: Group) -> str:
-    info = cells[0].config.dataset
-    splits = list(cells[0].result["metrics"])
-    head = ["labels", "start", "adapt", *(f"NME {s}" for s in splits), "trivial", "steps"]
-    head += [] if info.rendered else [f"published, {info.scored}"]
+    info, (head, body) = cells[0].config.dataset, grid(cells)
     lines = [f"## {markdown(info.label)}, normaliser {info.normaliser}\n", _line(head)]
     lines.append(_line(["---"] * len(head)))
-    lines += [_line(_row(g, splits, len(head))) for g in _groups(cells, _arm_key)]
+    start = head.index("start")
+    lines += [_line([*r[:start], markdown(r[start]), *r[start + 1 :]]) for r in body]
     lines.append("")
     for group in _groups(cells, lambda c: (str(c.config.fraction), c.config.adapt)):
         lines += [*_curve(group), *_comparisons(group)]
     return "\n".join(lines) + "\n"
+
+
+def grid(cells: Group) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of one dataset's table: a row for each fraction, adaptation and start."""
+    info, splits = cells[0].config.dataset, list(cells[0].result["metrics"])
+    head = ["labels", "start", "adapt", *(f"NME {s}" for s in splits), "trivial", "steps"]
+    head += [] if info.rendered else [f"published, {info.scored}"]
+    return head, [_row(group, splits, len(head)) for group in _groups(cells, _arm_key)]
+
+
+def by_dataset(cells: Sequence[Finished]) -> list[Group]:
+    """Cells of one dataset together, real datasets before rendered ones."""
+    ordered = sorted(cells, key=lambda cell: cell.config.dataset.rendered)
+    return _groups(ordered, lambda cell: cell.config.dataset.label)
+
+
+def sentences(cells: Group) -> list[str]:
+    """What may be said of one dataset's starts against scratch."""
+    groups = _groups(cells, lambda c: (str(c.config.fraction), c.config.adapt))
+    return [line.strip() for group in groups for line in _comparisons(group)]
 
 
 def _arm_key(cell: Finished) -> tuple[str, str, str]:
@@ -103,13 +121,18 @@ def _row(group: Group, splits: list[str], width: int) -> list[str]:
     labels = f"{config.fraction} = {result['labels']} of {result['of']}"
     if config.fraction.labels is not None:
         labels = f"{result['labels']} of {result['of']}"
-    words = [labels, markdown(config.arm.name), config.adapt, *values, trivial, _steps(group)]
+    words = [labels, config.arm.name, config.adapt, *values, trivial, _steps(group)]
     return words + [_published(config)] * (len(words) < width)
 
 
 def _scored(config: CellConfig, result: dict[str, Any]) -> str:
     metrics = result["metrics"]
     return config.dataset.scored if config.dataset.scored in metrics else next(iter(metrics))
+
+
+def scored(cell: Finished) -> str:
+    """The test set that is printed first for this cell."""
+    return _scored(cell.config, cell.result)
 
 
 def _steps(group: Group) -> str:

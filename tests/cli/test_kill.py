@@ -138,7 +138,5 @@ def test_a_killed_command_run_again_leaves_the_same_bytes(
 
 @pytest.mark.soak
 @pytest.mark.parametrize("name", CHAIN)
-def test_fifty_kills(
-    name: str, unbroken: dict[str, Run], folder: Path, tmp_path: Path
-) -> None:
+def test_fifty_kills(name: str, unbroken: dict[str, Run], folder: Path, tmp_path: Path) -> None:
     check(name, 50, unbroken[name], folder, tmp_path)

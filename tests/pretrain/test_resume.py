@@ -1,0 +1,185 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+import tiny
+from facecurate.errors import FacecurateError, SettingsError, StoppedError, UsageError
+from facecurate.pretrain import PRESETS, PretrainConfig, View, pretrain
+
+SAME = ("config.json", "metrics.jsonl", "weights.safetensors")
+CONFIG = PretrainConfig(
+    views=(View(size=32, count=2, scale=(0.3, 1.0)), View(size=16, count=1, scale=(0.1, 0.3))),
+    augment=PRESETS["small"].augment,
+    source=32,
+    batch_size=6,
+    epochs=3,
+    hidden=16,
+    features=8,
+    prototypes=10,
+    frozen_steps=2,
+    warmup_steps=3,
+    queue=6,
+    queue_from=1,
+    checkpoint_every=3,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pretrain")
+    return str(tiny.write_shards(folder, tiny.faces(20, side=40), per_shard=7))
+
+
+@pytest.fixture(scope="module")
+def unbroken(shards, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken")
+    result = pretrain(shards, str(folder), CONFIG)
+    assert (result.steps, result.images) == (9, 54)
+    return folder
+
+
+def contents(folder):
+    return {name: (folder / name).read_bytes() for name in SAME}
+
+
+@pytest.mark.parametrize("at", [1, 3, 5, 8])
+def test_a_run_stopped_at_any_step_goes_on_to_the_same_bytes(shards, unbroken, tmp_path, at):
+    asked = iter(range(1, 99))
+    with pytest.raises(StoppedError, match=f"step {at} of 9"):
+        pretrain(shards, str(tmp_path), CONFIG, stop=lambda: next(asked) == at)
+    result = pretrain(shards, str(tmp_path), CONFIG)
+    assert result.resumed_from == at
+    assert contents(tmp_path) == contents(unbroken)
+    assert result == pretrain(shards, str(tmp_path), CONFIG, redo=False).__class__(
+        **{f: getattr(result, f) for f in result.__slots__}
+    )
+
+
+def test_a_crash_between_checkpoints_goes_back_to_the_last_one(shards, unbroken, tmp_path):
+    def crash(step, steps, row):
+        if step == 5:
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        pretrain(shards, str(tmp_path), CONFIG, progress=crash)
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 5
+    assert pretrain(shards, str(tmp_path), CONFIG).resumed_from == 3
+    assert contents(tmp_path) == contents(unbroken)
+
+
+def test_a_killed_process_goes_on_to_the_same_bytes(shards, unbroken, tmp_path):
+    code = (
+        "import sys, torch; sys.path.insert(0, sys.argv[3]); torch.set_num_threads(1)\n"
+        "from test_resume import CONFIG, pretrain\n"
+        "import time\n"
+        "pretrain(*sys.argv[1:3], CONFIG, progress=lambda *a: time.sleep(0.1))"
+    )
+    here = os.path.dirname(__file__)
+    paths = os.pathsep.join([here, os.path.dirname(here), *sys.path])
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, shards, str(tmp_path), here],
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    while not list(tmp_path.glob("checkpoint-*.pt")) and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "weights.safetensors").exists()
+    assert pretrain(shards, str(tmp_path), CONFIG).resumed_from >= 3
+    assert contents(tmp_path) == contents(unbroken)
+
+
+def test_a_finished_run_is_not_trained_again(shards, unbroken):
+    before = contents(unbroken)
+    result = pretrain(shards, str(unbroken), CONFIG, progress=lambda *a: pytest.fail("trained"))
+    assert (result.steps, result.images) == (9, 54)
+    assert contents(unbroken) == before
+
+
+def test_the_last_two_checkpoints_are_kept(unbroken):
+    assert sorted(p.name for p in unbroken.glob("*.pt")) == [
+        "checkpoint-00000006.pt",
+        "checkpoint-00000009.pt",
+    ]
+
+
+def test_metrics_hold_no_clock_and_one_row_a_step(unbroken):
+    rows = [json.loads(line) for line in (unbroken / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == list(range(1, 10))
+    assert set(rows[0]) == {"step", "epoch", "loss", "entropy", "cosine", "lr", "images"}
+    assert rows[-1]["epoch"] == 2
+
+
+def test_other_settings_name_the_setting_and_both_values(shards, unbroken, tmp_path):
+    with pytest.raises(SettingsError, match=r"settings\.epsilon 0\.02, now it is 0\.05: .*--redo"):
+        pretrain(shards, str(unbroken), CONFIG.but(epsilon=0.05))
+    with pytest.raises(SettingsError, match=r"augment\.grey_p 0\.2"):
+        pretrain(shards, str(unbroken), CONFIG.but(augment=PRESETS["paper"].augment.__class__()))
+
+
+def test_other_shards_are_refused_but_a_take_down_is_not(tmp_path):
+    folder = tiny.write_shards(tmp_path / "x", tiny.faces(20, side=40), per_shard=7)
+    asked = iter(range(99))
+    with pytest.raises(StoppedError):
+        pretrain(str(folder), str(tmp_path / "run"), CONFIG, stop=lambda: next(asked) == 3)
+    card = folder / "shards/dataset.json"
+    card.write_text(card.read_text() + " ")
+    with pytest.raises(SettingsError, match=r"data\.dataset"):
+        pretrain(str(folder), str(tmp_path / "run"), CONFIG)
+    rows = tiny.read_rows(folder / "shards")
+    rows[11] = (None,) * 6
+    tiny.write_index(folder / "shards", rows)
+    result = pretrain(str(folder), str(tmp_path / "run"), CONFIG)
+    assert result.steps == 9 and result.emptied in (1, 2)
+
+
+def test_too_few_samples_say_which_batch_would_do(shards, tmp_path):
+    with pytest.raises(FacecurateError, match="20 samples do not fill a batch of 64.*20 or less"):
+        pretrain(shards, str(tmp_path), CONFIG.but(batch_size=64, queue=0))
+
+
+def test_a_run_that_collapses_on_purpose_is_stopped_with_the_remedy(shards, tmp_path):
+    collapsing = CONFIG.but(epsilon=5.0, steps=400, queue=0, checkpoint_every=400)
+    with pytest.raises(FacecurateError, match=r"collapse at step 20\d.*lower epsilon \(5 -> 2.5\)"):
+        pretrain(shards, str(tmp_path), collapsing)
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"queue": 10}, r"queue \(10\) must be a multiple of batch_size \(6\): use 12"),
+        ({"views": ()}, "two views"),
+        ({"epochs": 0, "steps": 0}, "give one of them"),
+        ({"arch": "resnet7"}, "no backbone 'resnet7'"),
+        ({"method": "dino"}, "no method 'dino'"),
+        ({"lr": 0.0}, r"lr \(0.0\) must be greater"),
+    ],
+)
+def test_a_wrong_setting_says_what_to_change(wrong, says):
+    with pytest.raises(UsageError, match=says):
+        CONFIG.but(**wrong)
+
+
+def test_the_presets_hold_the_published_values():
+    paper, small = PRESETS["paper"], PRESETS["small"]
+    assert (paper.lr, paper.lr_end, paper.epsilon, paper.prototypes) == (4.8, 0.0048, 0.05, 3000)
+    assert (paper.hidden, paper.features, paper.frozen_steps) == (2048, 128, 313)
+    assert [(v.size, v.count) for v in paper.views] == [(224, 2), (96, 6)]
+    assert PRESETS["batch256"].queue == 15 * 256 and PRESETS["batch256"].frozen_steps == 5005
+    assert (small.arch, small.batch_size, small.epsilon) == ("resnet18-half", 64, 0.02)
+    assert paper.augment.std == small.augment.std == (0.228, 0.224, 0.225)
