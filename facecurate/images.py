@@ -119,7 +119,7 @@ def encode_jpeg(pixels: Pixels, quality: int = JPEG_QUALITY) -> bytes:
     import simplejpeg
 
     pixels = np.ascontiguousarray(pixels)
-    return bytes(simplejpeg.encode_jpeg(pixels, quality=quality, colorspace="RGB"))
+    return bytes(simplejpeg.encode_jpeg(pixels, quality, "RGB", colorsubsampling="420"))
 
 
 def resize(pixels: Pixels, width: int, height: int) -> Pixels:

@@ -36,7 +36,7 @@ def reason_of(data, limits=images.DEFAULT_LIMITS):
     return rejected.value.reason
 
 
-# -- turns -----------------------------------------------------------------------------------------
+# -- turns -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -73,7 +73,7 @@ def test_a_turned_portrait_is_its_upright_twin(test_data):
     assert np.abs(turned.pixels.astype(int) - upright.pixels).mean() < 3
 
 
-# -- modes -----------------------------------------------------------------------------------------
+# -- modes -------------------------------------------------------------------------------------
 
 
 def grey(values, mode):
@@ -138,7 +138,7 @@ def test_the_first_frame_of_an_animation(format):
     assert np.abs(pixels - [255, 0, 0]).max() < 4
 
 
-# -- JPEG ------------------------------------------------------------------------------------------
+# -- JPEG --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
@@ -185,7 +185,7 @@ def test_a_jpeg_survives_its_own_codec():
                   PIXELS[..., 0]).mean() < 3  # fmt: skip
 
 
-# -- limits and reasons ------------------------------------------------------------------------------
+# -- limits and reasons ------------------------------------------------------------------------
 
 
 def test_no_bytes_are_empty():
@@ -328,7 +328,7 @@ def test_the_memory_of_a_large_deep_picture_is_bounded(tmp_path):
     assert peak < 400
 
 
-# -- anything ----------------------------------------------------------------------------------------
+# -- anything ----------------------------------------------------------------------------------
 
 VALID = [encoded(format=f) for f in ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM")]
 
@@ -358,7 +358,7 @@ def test_a_damaged_picture_is_a_picture_or_rejected(whole, draw):
     check(bytes(data[: draw.draw(st.integers(1, len(data)))]))
 
 
-# -- the rest ----------------------------------------------------------------------------------------
+# -- the rest ----------------------------------------------------------------------------------
 
 
 def test_stored_bytes_keep_their_extension():

@@ -3,12 +3,12 @@ import sys
 
 import numpy as np
 import pytest
+import tiny
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-import tiny
 from facecurate.errors import DamagedError, FacecurateError
 from facecurate.loading import BatchOrder, FaceShards, batches, decode_jpeg
 from facecurate.loading import decode as decoding

@@ -94,28 +94,42 @@ def test_times_are_seconds_in_utc():
                 assert field.type == pa.timestamp("s", tz="UTC")
 
 
+def words(text):
+    return text.split()
+
+
 def test_the_columns_are_those_of_the_contract():
-    assert PHOTO_SCHEMA.names == (
-        "photo_id source url page_url owner author title license license_seen_at sha256 bytes "
-        "width height exif_orientation fetched_at uploaded_at taken_at origin sequence frame "
-        "subject session split status reason"
-    ).split()
-    assert GIVEN_SCHEMA.names == (
-        "photo_id face_index box landmarks points points_visible label_identity label_au "
-        "label_valence label_arousal label_expression label_pose label_mesh"
-    ).split()
-    assert FACE_SCHEMA.names[:18] == (
-        "key photo_id face_index box landmarks score size crop crop_size matrix outside yaw pitch "
-        "roll sharpness brightness status reason"
-    ).split()
+    assert (
+        PHOTO_SCHEMA.names
+        == (
+            "photo_id source url page_url owner author title license license_seen_at sha256 bytes "
+            "width height exif_orientation fetched_at uploaded_at taken_at origin sequence frame "
+            "subject session split status reason"
+        ).split()
+    )
+    assert (
+        GIVEN_SCHEMA.names
+        == (
+            "photo_id face_index box landmarks points points_visible label_identity label_au "
+            "label_valence label_arousal label_expression label_pose label_mesh"
+        ).split()
+    )
+    assert (
+        FACE_SCHEMA.names[:18]
+        == (
+            "key photo_id face_index box landmarks score size crop crop_size matrix outside yaw pitch "
+            "roll sharpness brightness status reason"
+        ).split()
+    )
     assert FACE_SCHEMA.names[18:] == GIVEN_SCHEMA.names[4:]  # the label columns
-    assert HASH_SCHEMA.names == "key level phash64 phash64_mirror phash256 phash256_mirror".split()
-    assert records.CLUSTER_SCHEMA.names == (
-        "key level cluster keep kept_key method mirrored distance"
-    ).split()
-    assert records.OVERLAP_SCHEMA.names == "key dataset other_key method distance drop".split()
-    assert INDEX_SCHEMA.names[:4] == "key shard offset size".split()
-    assert records.DECISION_SCHEMA.names == "key kept step reason ref".split()
+    assert HASH_SCHEMA.names == words("key level phash64 phash64_mirror phash256 phash256_mirror")
+    assert (
+        records.CLUSTER_SCHEMA.names
+        == ("key level cluster keep kept_key method mirrored distance").split()
+    )
+    assert records.OVERLAP_SCHEMA.names == words("key dataset other_key method distance drop")
+    assert INDEX_SCHEMA.names[:4] == words("key shard offset size")
+    assert records.DECISION_SCHEMA.names == words("key kept step reason ref")
 
 
 def test_the_action_units_stand_in_the_metadata():
@@ -129,7 +143,7 @@ def test_a_face_key_has_three_digits_or_more():
     assert face_key("a-1", 1234) == "a-1_1234"
 
 
-# -- reasons -------------------------------------------------------------------------------------
+# -- reasons -----------------------------------------------------------------------------------
 
 
 def spoken_reasons():
@@ -149,8 +163,10 @@ def _reasons_in(node):
         yield from node.args[:1]
     if isinstance(node, ast.Assign) and any(_name(t) == "reason" for t in node.targets):
         yield from _results(node.value)
-    if isinstance(node, ast.FunctionDef) and "reason" in node.name and "sentence" not in node.name:
-        yield from (v for n in ast.walk(node) if isinstance(n, ast.Return) for v in _results(n.value))
+    if isinstance(node, ast.FunctionDef) and "reason" in node.name:
+        yield from (
+            v for n in ast.walk(node) if isinstance(n, ast.Return) for v in _results(n.value)
+        )
 
 
 def _results(value):
@@ -176,7 +192,7 @@ def test_every_reason_is_one_word_and_explained():
         assert reason.replace("_", "").isalpha() and reason.islower() and len(text) > 10
 
 
-# -- tables ----------------------------------------------------------------------------------------
+# -- tables ------------------------------------------------------------------------------------
 
 
 def test_rows_come_back_as_they_were():
@@ -236,6 +252,8 @@ def test_damaged_bytes_are_named(cut):
 
 
 def test_a_column_of_another_type_is_damage():
-    data = stored(pa.schema([("width", pa.string())]), [{"width": "x"}], **{"facecurate.format": "1"})
+    data = stored(
+        pa.schema([("width", pa.string())]), [{"width": "x"}], **{"facecurate.format": "1"}
+    )
     with pytest.raises(DamagedError, match=r"^t has columns"):
         from_parquet(data, PHOTO_SCHEMA, "t")

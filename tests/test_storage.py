@@ -7,9 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections import namedtuple
 from pathlib import Path
+from typing import ClassVar
 
 import fsspec
 import pytest
@@ -125,15 +125,15 @@ def test_text_lines_survive_other_encodings(place):
     assert list(storage.text_lines(storage.join(place, "t"))) == ["a", "b�", "", "last"]
 
 
-# -- remote --------------------------------------------------------------------------------------
+# -- remote ------------------------------------------------------------------------------------
 
 
 class Listing(MemoryFileSystem):
     """Keeps its listings, as object stores do."""
 
     protocol = "listing"
-    store: dict = {}
-    pseudo_dirs = [""]
+    store: ClassVar = {}
+    pseudo_dirs: ClassVar = [""]
 
     def ls(self, path, detail=True, **options):
         path = self._strip_protocol(path)
@@ -161,7 +161,7 @@ def test_urls_are_joined_and_known():
     assert not storage.is_shared("memory://b") and storage.free_space("memory://b") is None
 
 
-# -- local ---------------------------------------------------------------------------------------
+# -- local -------------------------------------------------------------------------------------
 
 WRITER = """
 import sys, time
@@ -253,7 +253,7 @@ def test_deleting_a_link_leaves_what_it_points_to(tmp_path):
     assert not (tmp_path / "link").exists() and (tmp_path / "kept" / "a").exists()
 
 
-# -- a full disk -----------------------------------------------------------------------------------
+# -- a full disk -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -299,8 +299,6 @@ def test_parallel_appends_do_not_mix(tmp_path):
     )
     log = tmp_path / "log"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    writers = [
-        subprocess.Popen([sys.executable, "-c", script, str(log), c], env=env) for c in "ab"
-    ]
+    writers = [subprocess.Popen([sys.executable, "-c", script, str(log), c], env=env) for c in "ab"]
     assert [w.wait() for w in writers] == [0, 0]
     assert sorted(log.read_text().split()) == ["a" * 500] * 200 + ["b" * 500] * 200

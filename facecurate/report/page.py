@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,9 +58,12 @@ def _environment() -> Any:
     return environment
 
 
+_NUMBER = re.compile(r"[-+−]?[\d,]+(\.\d+)?( ?%)?( [\[(].*[\])])?")
+
+
 def _is_numeric(value: Any) -> bool:
-    text = str(value).strip().lstrip("-−+").replace(",", "").rstrip("%").strip()
-    return bool(text) and text[0].isdigit()
+    """A number, perhaps with a percent sign or an interval behind it."""
+    return bool(_NUMBER.fullmatch(str(value).strip()))
 
 
 @contextmanager

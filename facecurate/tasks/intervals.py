@@ -20,7 +20,7 @@ _T95 = (
 
 
 def t95(freedom: int) -> float:
-    """Half width of a 95 % interval in standard errors, to 0.002."""
+    """Half width of a 95 % interval in standard errors, to 0.003."""
     return _T95[freedom - 1] if freedom <= len(_T95) else 1.96 + 2.4 / freedom
 
 

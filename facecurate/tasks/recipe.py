@@ -27,7 +27,7 @@ class Recipe:
 
     side: int = 64
     channels: int = 64
-    sigma: float = 1.0
+    sigma: float = 1.5
     decoder: Decoder = "parabola"
     steps: int = 300
     batch: int = 32
@@ -57,7 +57,6 @@ RECIPES: dict[str, Recipe] = {
     "paper": Recipe(
         side=256,
         channels=256,
-        sigma=1.5,
         steps=4000,
         batch=16,
         lr=1e-3,

