@@ -253,7 +253,11 @@ def _cropped(
     face = dataclasses.replace(
         face, box=found.box, landmarks=landmarks, size=longer, yaw=yaw, pitch=pitch, roll=roll
     )
-    reason = found.reason or (None if longer >= settings["min_face"] else "face_too_small")
+    reason = found.reason
+    if reason is None and not 0 < longer < math.inf:
+        reason = "bad_box"  # of no size at all, whatever the smallest size asked for
+    elif reason is None and longer < settings["min_face"]:
+        reason = "face_too_small"
     if reason is None:
         try:
             return _drawn(face, pixels, size, settings, tar)

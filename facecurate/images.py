@@ -224,10 +224,8 @@ def _is_turned(format: str) -> bool:
 
 def _decode_jpeg(data: bytes) -> Pixels | None:
     """libjpeg-turbo's slow-but-accurate path; None where Pillow has to judge."""
-    try:
-        import simplejpeg
-    except ImportError:
-        return None
+    import simplejpeg
+
     try:
         _, _, colorspace, _ = simplejpeg.decode_jpeg_header(data)
         if colorspace not in ("RGB", "YCbCr", "Gray", "YCC"):

@@ -53,3 +53,10 @@ def auc(nmes: ArrayLike, threshold: float) -> float:
 def failure_rate(nmes: ArrayLike, threshold: float) -> float:
     """Percent of the images whose NME is strictly greater than ``threshold`` (both percent)."""
     return float(100.0 * (np.asarray(nmes, np.float64) > threshold).mean())
+
+
+def student_quantile(level: float, freedom: int) -> float:
+    """Half width, in standard errors, of a two-sided interval of Student's t: 2.776 for .95, 4."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 0.5 + level / 2))

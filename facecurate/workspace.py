@@ -125,7 +125,7 @@ class Workspace:
         found = [n for n in storage.list(self.url) if _NAME.fullmatch(n) and n not in RESERVED]
         return [n for n in found if storage.list(storage.join(self.url, n, "photos"))]
 
-    def only(self) -> str:
+    def only(self, command: str = "COMMAND") -> str:
         """The name of the only dataset; an error that lists what to type if it is not clear."""
         names = self.names()
         if len(names) == 1:
@@ -135,7 +135,6 @@ class Workspace:
                 f"no dataset in {self.url} yet: try 'facecurate demo', "
                 "or 'facecurate import FOLDER' with photos of your own"
             )
-        command = next((a for a in sys.argv[1:] if not a.startswith("-")), "COMMAND")
         lines = "; ".join(f"facecurate {command} {n}" for n in names)
         raise UsageError(f"{len(names)} datasets in {self.url}: type one of: {lines}")
 
@@ -165,9 +164,10 @@ _SECRET = re.compile(r"(?i)(key|secret|token|password)")
 
 
 def public_arguments(arguments: list[str]) -> list[str]:
-    """A command line without the values of options that look like secrets."""
+    """A command line without passwords in URLs and values of options that look like secrets."""
     shown, hide = [], False
     for argument in arguments:
+        argument = re.sub(r"://[^/@\s]*@", "://***@", argument)
         option, equals, _ = argument.partition("=")
         secret = argument.startswith("-") and bool(_SECRET.search(option))
         shown.append("***" if hide else f"{option}=***" if secret and equals else argument)

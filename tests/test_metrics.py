@@ -11,7 +11,7 @@ points = hnp.arrays(np.float64, (3, 5, 2), elements=st.floats(-50, 50, width=32)
 
 def test_nme_is_the_mean_distance_over_the_normaliser_in_percent():
     truth = np.array([[[0, 0], [10, 0], [5, 5]]])
-    prediction = truth + [[[3, 4], [0, 0], [0, 1]]]
+    prediction = truth + np.array([[[3, 4], [0, 0], [0, 1]]])
     eyes = metrics.inter_ocular(truth, 0, 1)
     assert eyes.tolist() == [10.0]
     assert metrics.nme(prediction, truth, eyes).tolist() == [pytest.approx(100 * 2.0 / 10)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
 from facecurate.errors import FacecurateError, UsageError
 from facecurate.text import printable
 
@@ -19,7 +21,7 @@ def existing(state: State, name: str | None) -> Dataset:
     """
     workspace = state.workspace
     if name is None:
-        name = workspace.only()
+        name = workspace.only(click.get_current_context().info_name or "COMMAND")
         state.say(f"dataset {name}")
     if name in workspace.names():
         return workspace.dataset(name)

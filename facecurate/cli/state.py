@@ -55,15 +55,24 @@ class State:
 
     def run(self, dataset: Dataset, unit: str, work: Callable[[Any], Stats]) -> None:
         """Runs a verb on a dataset with progress, its last line and its entry in the log."""
-        from facecurate.workspace import log
-
-        began, code, counts = time.time(), 1, {}
-        try:
+        with self.logged(dataset) as counts:
             with self.progress(unit) as progress:
                 stats = work(progress)
-            code, counts = 0, stats.to_json()
+            counts |= stats.to_json()
             facts = {"dataset": dataset.name, **counts, **stats.facts, "notes": stats.notes}
             self.finish(f"{dataset.name}: {stats}", facts)
+
+    @contextmanager
+    def logged(self, place: Dataset) -> Iterator[dict[str, Any]]:
+        """Adds a line to the place's log, however the block ends; yields the counts to tell."""
+        from facecurate import storage
+        from facecurate.workspace import log
+
+        began, code = time.time(), 1
+        counts: dict[str, Any] = {}
+        try:
+            yield counts
+            code = 0
         except FacecurateError as error:
             code = error.exit_code
             raise
@@ -74,10 +83,8 @@ class State:
             code = int(error.code or 0)
             raise
         finally:
-            from facecurate import storage
-
-            if storage.exists(dataset.url):
-                log(dataset, began=began, exit_code=code, counts=counts)
+            if storage.exists(place.url):
+                log(place, began=began, exit_code=code, counts=counts)
 
     @contextmanager
     def progress(self, unit: str) -> Iterator[Callable[[int, int], None]]:

@@ -64,20 +64,30 @@ def pretrain(
     url = _shards(state, shards)
     changes = {key: value for key, value in options.items() if value is not None}
     config = CONFIGS[preset].but(method=method, **changes)
-    name = names.run_name(run or f"{method}-{preset}")
-    folder = storage.join(state.workspace.url, "runs", name)
-    with state.progress("steps") as progress:
-        result = pretrain(
-            url,
-            folder,
-            config,
-            device=device,
-            redo=redo,
-            progress=lambda step, steps, metrics: progress(step, steps),
-        )
+    place = _run_folder(state, names.run_name(run or f"{method}-{preset}"))
+    with place.lock("pretrain") as taken_over, state.logged(place) as counts:
+        state.say(taken_over or f"from {url}")
+        with state.progress("steps") as progress:
+            result = pretrain(
+                url,
+                place.url,
+                config,
+                device=device,
+                redo=redo,
+                progress=lambda step, steps, metrics: progress(step, steps),
+            )
+        counts |= {"steps": result.steps, "images": result.images}
     for warning in result.warnings:
         state.say(warning)
-    state.finish(f"{name}: {result}; {result.weights}", {"run": name, **_plain(result)})
+    facts = {"run": storage.name(place.url), **_plain(result)}
+    state.finish(f"{facts['run']}: {result}; {result.weights}", facts)
+
+
+def _run_folder(state: State, name: str) -> Dataset:
+    """``runs/NAME`` with the lock and the log that datasets have."""
+    from facecurate.workspace import Dataset
+
+    return Dataset(state.workspace.url, f"runs/{name}")
 
 
 def _shards(state: State, given: str) -> str:
@@ -209,7 +219,7 @@ def finetune(
         out_url=storage.join(state.workspace.url, "runs", "evaluate"),
         workspace=state.workspace.url,
     )
-    with state.progress("steps") as progress:
+    with _run_folder(state, "evaluate").lock("finetune"), state.progress("steps") as progress:
         result = finetune_cell(
             cell.config,
             cell.shards,
@@ -286,12 +296,23 @@ def evaluate(
         _print_plan(state, cells)
         state.finish(str(expected), {"cells": [c.name for c in cells], "done": expected.done})
         return
-    with state.progress("steps") as progress:
-        result = evaluate(cells, out, workers=count, progress=progress)
+    place = _run_folder(state, "evaluate")
+    with place.lock("evaluate") as taken_over, state.logged(place) as counts:
+        if taken_over:
+            state.say(taken_over)
+        with state.progress("steps") as progress:
+            result = evaluate(cells, out, workers=count, progress=progress)
+        counts |= {"cells": len(cells), "trained": result.trained}
     if not state.json:
         click.echo(storage.read(result.tables).decode())
     state.finish(
-        str(result), {"cells": len(cells), "trained": result.trained, "tables": result.tables}
+        str(result),
+        {
+            "cells": len(cells),
+            "trained": result.trained,
+            "tables": result.tables,
+            "page": result.page,
+        },
     )
 
 

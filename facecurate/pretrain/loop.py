@@ -68,7 +68,9 @@ def pretrain(
     finished = run.open_run(run_url, config, shards, redo=redo)
     trainer = Trainer(config, order, run_url, device)
     trainer.restore()
-    if not finished:
+    if finished:
+        trainer.recall()
+    else:
         try:
             trainer.train(shards, workers, progress, stop)
         finally:

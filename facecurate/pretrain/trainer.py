@@ -62,6 +62,14 @@ class Trainer:
         self.step = self.resumed_from = self.saved = state["step"]
         self.rows = run.metrics_until(self.url, self.step)
 
+    def recall(self) -> None:
+        """What a finished run told last, whether or not its checkpoints are still there."""
+        rows = run.metrics_until(self.url, self.steps)
+        self.step = self.steps
+        if rows:
+            self.last = json.loads(rows[-1])
+            self.images = int(self.last["images"])
+
     def save(self) -> None:
         """Writes a checkpoint of this step."""
         state = {

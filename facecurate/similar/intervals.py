@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facecurate.metrics import student_quantile
+
 METHODS = ("log-t", "t")
 
 
@@ -43,7 +45,7 @@ def interval(values: ArrayLike, *, method: str = "log-t", level: float = 0.95) -
     if logarithmic and x.min() <= 0:
         raise ValueError("log-t needs positive values: take 't'")
     total, error = float(x.sum()), float(x.std(ddof=1) * np.sqrt(len(x)))
-    reach = _student(level, len(x) - 1)
+    reach = student_quantile(level, len(x) - 1)
     left = x.sum() - x  # the sums without each group
     if logarithmic:
         low, high = total * np.exp(np.array([-1, 1]) * reach * error / total)
@@ -61,10 +63,3 @@ def _jackknife(left_out: NDArray[np.float64]) -> float:
     """The delete-one jackknife's standard error from the G estimates without one group."""
     g = len(left_out)
     return float(np.sqrt((g - 1) / g * ((left_out - left_out.mean()) ** 2).sum()))
-
-
-def _student(level: float, freedom: int) -> float:
-    """The two-sided quantile of Student's t."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, 0.5 + level / 2))

@@ -9,19 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from facecurate.metrics import student_quantile
+
 FEWEST_FOR_SENTENCE, FEWEST_FOR_INTERVAL = 4, 5
-
-# two-sided 95 % points of Student's t for 1 to 30 degrees of freedom
-_T95 = (
-    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
-    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
-    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
-)
-
-
-def t95(freedom: int) -> float:
-    """Half width of a 95 % interval in standard errors, to 0.003."""
-    return _T95[freedom - 1] if freedom <= len(_T95) else 1.96 + 2.4 / freedom
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +51,9 @@ def paired_ratio(
     logs = np.log(one.mean(axis=1) / two.mean(axis=1))
     low = high = None
     if len(logs) >= FEWEST_FOR_INTERVAL:
-        half = t95(len(logs) - 1) * float(logs.std(ddof=1)) / math.sqrt(len(logs))
+        half = (
+            student_quantile(0.95, len(logs) - 1) * float(logs.std(ddof=1)) / math.sqrt(len(logs))
+        )
         low, high = math.exp(logs.mean() - half), math.exp(logs.mean() + half)
     draws = np.random.default_rng(seed)
     count = one.shape[1]

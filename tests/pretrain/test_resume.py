@@ -107,6 +107,27 @@ def test_a_finished_run_is_not_trained_again(shards, unbroken):
     assert contents(unbroken) == before
 
 
+def test_a_finished_run_without_its_checkpoints_still_says_what_it_did(shards, unbroken, tmp_path):
+    for name in SAME:
+        (tmp_path / name).write_bytes((unbroken / name).read_bytes())
+    result = pretrain(shards, str(tmp_path), CONFIG)
+    assert (result.steps, result.images, result.epochs) == (9, 54, 3.0)
+    assert str(result).startswith("pre-trained 9 steps (3.0 epochs, 54 images): loss ")
+
+
+def test_workers_and_remote_storage_change_no_byte(shards, unbroken, memory):
+    from facecurate import storage
+
+    for name in storage.list(storage.join(shards, "shards")):
+        data = storage.read(storage.join(shards, "shards", name))
+        storage.write_atomic(f"{memory}/shards/{name}", data)
+    pretrain(memory, f"{memory}/runs/one", CONFIG)
+    pretrain(shards, f"{memory}/runs/two", CONFIG, workers=1)
+    for name, data in contents(unbroken).items():
+        assert storage.read(f"{memory}/runs/one/{name}") == data
+        assert storage.read(f"{memory}/runs/two/{name}") == data
+
+
 def test_the_last_two_checkpoints_are_kept(unbroken):
     assert sorted(p.name for p in unbroken.glob("*.pt")) == [
         "checkpoint-00000006.pt",
@@ -145,10 +166,17 @@ def test_other_shards_are_refused_but_a_take_down_is_not(tmp_path):
 
 
 def test_too_few_samples_say_which_batch_would_do(shards, tmp_path):
-    with pytest.raises(FacecurateError, match="20 samples do not fill a batch of 64.*20 or less"):
+    with pytest.raises(FacecurateError, match=r"20 samples do not fill a batch of 64.*20 or less"):
         pretrain(shards, str(tmp_path), CONFIG.but(batch_size=64, queue=0))
 
 
+def test_a_loss_that_is_no_number_stops_the_run_and_leaves_no_weights(shards, tmp_path):
+    with pytest.raises(FacecurateError, match="not a number at step"):
+        pretrain(shards, str(tmp_path), CONFIG.but(lr=1e38, queue=0))
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+@pytest.mark.soak
 def test_a_run_that_collapses_on_purpose_is_stopped_with_the_remedy(shards, tmp_path):
     views = (View(size=16, count=2, scale=(0.3, 1.0)),)
     collapsing = CONFIG.but(

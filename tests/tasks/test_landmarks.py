@@ -36,7 +36,7 @@ def test_points_go_from_the_photo_to_the_reduced_crop_and_back(data):
 
 def test_errors_are_measured_in_photo_pixels(data):
     loaded, _ = data
-    moved = loaded.points.double().numpy() + [3.0, 0.0]
+    moved = loaded.points.double().numpy() + np.array([3.0, 0.0])
     eyes = metrics.inter_ocular(loaded.truth, 0, 1)
     expected = 100 * 3.0 * (96 / 64) * 2 / eyes  # crop of 64 <- 96 <- a photo twice as fine
     np.testing.assert_allclose(landmarks.errors(moved, loaded, INFO), expected, rtol=1e-4)
