@@ -43,7 +43,7 @@ def embed(
         model = load_encoder(encoder, dataset.workspace, not_identity=not_identity)
         _refuse_identity(dataset, model)
         settings = {
-            "encoder": encoder,
+            "encoder": model.name,
             "sha256": model.sha256,
             "dimension": model.dimension,
         }

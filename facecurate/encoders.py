@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from facecurate import images
+from facecurate import images, storage
 from facecurate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -201,14 +201,15 @@ def load_encoder(name: str, workspace: str, *, not_identity: bool = False) -> En
 
     module = backbones.build(loaded.arch)
     module.load_state_dict(loaded.state)
+    is_file = reference.kind == "file"  # where it lies is nobody's business: its digest counts
     return module_encoder(
-        str(reference),
+        f"file:{storage.name(reference.name)}" if is_file else str(reference),
         module,
         mean=loaded.mean,
         std=loaded.std,
         size=loaded.input_size,
         sha256=loaded.sha256,
-        identity=reference.kind == "file" and not not_identity,
+        identity=is_file and not not_identity,
     )
 
 

@@ -29,8 +29,7 @@ _STEPS = {"photos": "import", "faces": "detect", "hashes": "dedupe", "shards": "
 
 def pools(dataset: Dataset) -> list[Pool]:
     """Every pool of a dataset that has parts: photos, faces, hashes, embeddings."""
-    folders = [n for n in storage.list(dataset.url) if n == "photos" or n.startswith("faces")]
-    folders += ["hashes"]
+    folders = ["photos", *(n for n in storage.list(dataset.url) if n.startswith("faces")), "hashes"]
     urls = [dataset.path(name) for name in folders]
     slugs = storage.list(dataset.path("embeddings"))
     urls += [dataset.path("embeddings", slug) for slug in slugs]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ from facecurate.workspace import Dataset
 
 def vectors_pool(dataset: Dataset, encoder: str, sha256: str) -> Pool:
     """Where the vectors of an encoder lie: its name and the first 8 digits of its digest."""
-    slug = encoder.replace(":", "-").replace("/", "-")
+    slug = re.sub(r"[^A-Za-z0-9._]+", "-", encoder)[:64].strip("-.")
     return Pool(dataset.path("embeddings", f"{slug}-{sha256[:8]}"))
 
 

@@ -114,11 +114,13 @@ def _members(groups: Sequence[str] | None, count: int) -> dict[str, NDArray[np.i
         return {"": np.arange(count)} if count else {}
     if len(groups) != count:
         raise ValueError(f"{count} vectors but {len(groups)} group labels")
-    labels, inverse = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    labels = sorted(set(groups))  # an array of strings would make every row as long as the longest
+    number = {label: i for i, label in enumerate(labels)}
+    inverse = np.fromiter((number[label] for label in groups), np.int64, count)
     order = np.argsort(inverse, kind="stable")
     ends = np.cumsum(np.bincount(inverse, minlength=len(labels)))
     rows = np.split(order, ends[:-1]) if len(labels) else []
-    return {str(label): r for label, r in zip(labels, rows, strict=True)}
+    return dict(zip(labels, rows, strict=True))
 
 
 def _others(unit: Vectors, limits: Sequence[np.float32]) -> NDArray[np.int64]:

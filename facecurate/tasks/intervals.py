@@ -51,9 +51,7 @@ def paired_ratio(
     logs = np.log(one.mean(axis=1) / two.mean(axis=1))
     low = high = None
     if len(logs) >= FEWEST_FOR_INTERVAL:
-        half = (
-            student_quantile(0.95, len(logs) - 1) * float(logs.std(ddof=1)) / math.sqrt(len(logs))
-        )
+        half = _half_width(logs)
         low, high = math.exp(logs.mean() - half), math.exp(logs.mean() + half)
     draws = np.random.default_rng(seed)
     count = one.shape[1]
@@ -79,5 +77,10 @@ def over_draws(values: Sequence[float]) -> str:
         return f"{mean:.2f} (1 draw)"
     if len(values) < FEWEST_FOR_INTERVAL:
         return f"{mean:.2f} [{min(values):.2f} to {max(values):.2f}, {len(values)} draws]"
-    half = t95(len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return f"{mean:.2f} ± {half:.2f} ({len(values)} draws)"
+    return f"{mean:.2f} ± {_half_width(values):.2f} ({len(values)} draws)"
+
+
+def _half_width(values: ArrayLike) -> float:
+    """Half of the 95 % t interval of a mean over draws."""
+    x = np.asarray(values, np.float64)
+    return student_quantile(0.95, len(x) - 1) * float(x.std(ddof=1)) / math.sqrt(len(x))

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from facecurate.tasks.intervals import over_draws, paired_ratio, t95
+from facecurate.metrics import student_quantile
+from facecurate.tasks.intervals import over_draws, paired_ratio
 
 
 def test_t_quantiles_agree_with_scipy():
     for freedom in (1, 3, 9, 30, 31, 60, 200):
-        assert t95(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=0.003)
+        assert student_quantile(0.95, freedom) == pytest.approx(
+            stats.t.ppf(0.975, freedom), abs=1e-9
+        )
 
 
 def errors(means, images=200, seed=0):
