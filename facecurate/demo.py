@@ -142,11 +142,11 @@ def demo(
     made = synthesise(labelled, layout="300w", count=wanted.labelled, seed=seed, **options)
     prepare(labelled, _link(out), **options)
     tale.tell("labelled set", made)
-    few, full = _evaluate(out, labelled, wanted, workers, progress)
-    tale.tell("evaluate", few)
-    table = _table([*few.finished, *full.finished])
+    result = _evaluate(out, labelled, wanted, workers, progress)
+    tale.tell("evaluate", result)
+    table = _table(list(result.finished))
     page = storage.join(out, "index.html")
-    storage.write_atomic(page, _page(photos, wanted, tale.lines, found, table, few))
+    storage.write_atomic(page, _page(photos, wanted, tale.lines, found, table, result))
     facts = {
         "duplicates": {"planted": found.planted, "found": found.found, "wrong": found.wrong},
         "stages": [{"stage": s, "told": t, "seconds": round(x, 1)} for s, t, x in tale.lines],
@@ -186,30 +186,26 @@ def _pretrain(
 
 def _evaluate(
     out: str, labelled: Dataset, wanted: Plan, workers: int, progress: Progress
-) -> tuple[Evaluation, Evaluation]:
+) -> Evaluation:
     """Few labels from scratch and from the run, over paired draws; all labels once an arm."""
     one = Labelled(dataset_info(manifest.load("300w"), rendered=True), labelled.path("shards"))
     arms = [make_arm(word, workspace=out) for word in ("scratch", f"run:{RUN}")]
     folder = storage.join(out, "runs", "evaluate")
     kinds = ((Fraction(labels=wanted.few), wanted.draws), (Fraction(percent=100), 1))
-    few, full = (
-        evaluate(
-            plan(
-                [one],
-                arms,
-                [fraction],
-                seeds=draws,
-                recipe=wanted.recipe,
-                out_url=folder,
-                workspace=out,
-            ),
-            folder,
-            workers=workers,
-            progress=progress,
+    plans = (
+        plan(
+            [one],
+            arms,
+            [fraction],
+            seeds=draws,
+            recipe=wanted.recipe,
+            out_url=folder,
+            workspace=out,
         )
         for fraction, draws in kinds
     )
-    return few, full
+    cells = tuple(cell for planned in plans for cell in planned)
+    return evaluate(cells, folder, workers=workers, progress=progress)
 
 
 # -- duplicates against the truth ----------------------------------------------------------------
@@ -283,7 +279,7 @@ def _page(
     lines: Sequence[tuple[str, str, float]],
     found: Planted,
     table: Table,
-    few: Evaluation,
+    result: Evaluation,
 ) -> bytes:
     sections = [
         Section(
@@ -303,7 +299,7 @@ def _page(
                 f"{wanted.recipe.steps} steps; lower is better. 'trivial' is the mean training "
                 "shape. A start that is ahead early may only be faster: see the curve.",
             ],
-            svg=curve(few.finished),
+            svg=curve([c for c in result.finished if c.config.fraction.labels]),
             caption="Mean over the draws, the same images and order for both starts.",
             table=table,
         ),

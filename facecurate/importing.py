@@ -116,6 +116,7 @@ def _import(
     redo: bool,
     progress: Progress,
 ) -> Stats:
+    assert len({path for path, _ in found}) == len(found), "an adapter lists a photo twice"
     with dataset.lock("import") as taken_over:
         pool = Pool(dataset.path("photos"))
         storage.sweep(pool.url)

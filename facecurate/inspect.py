@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from facecurate import storage, tars
+from facecurate import FORMAT, storage, tars
 from facecurate.errors import DamagedError, FacecurateError
-from facecurate.pool import PartInfo, Pool, read_info
+from facecurate.pool import PartInfo, Pool, json_bytes, read_info
 from facecurate.records import (
     CLUSTER_SCHEMA,
     DECISION_SCHEMA,
@@ -21,10 +22,12 @@ from facecurate.records import (
     from_parquet,
 )
 from facecurate.stats import Stats
+from facecurate.text import printable
 from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset
 
-_STEPS = {"photos": "import", "faces": "detect", "hashes": "dedupe", "shards": "shard"}
+_STEPS = {"faces": "detect", "hashes": "dedupe"}
+_TABLES = {"clusters": "dedupe", "redundancy": "redundancy-report"}
 
 
 def pools(dataset: Dataset) -> list[Pool]:
@@ -47,36 +50,58 @@ def verify(dataset: Dataset, *, progress: Progress = silent) -> tuple[Stats, lis
     findings: list[str] = []
     files = 0
     for done, (pool, stem) in enumerate(jobs):
-        count, found = _verify_part(pool, stem)
+        count, found = _verify_part(dataset, pool, stem)
         files += count
         findings += [f"{pool.name}/{line}: {_remedy(dataset, pool)}" for line in found]
         progress(done + 1, len(jobs))
     findings += _verify_keys(dataset)
-    count, found = _verify_shards(dataset)
-    files += count
-    findings += [f"shards/{line}: facecurate shard {dataset.name} --redo" for line in found]
-    count, found = _verify_table(dataset, "clusters")
-    files += count
-    findings += [f"{line}: facecurate dedupe {dataset.name} --redo" for line in found]
+    tables = [(step, _verify_table(dataset, table)) for table, step in _TABLES.items()]
+    for step, (count, found) in [("shard", _verify_shards(dataset)), *tables]:
+        files += count
+        findings += [f"{line}: facecurate {step} {dataset.name} --redo" for line in found]
     return Stats.of("files", [None] * files), findings
 
 
 def _remedy(dataset: Dataset, pool: Pool) -> str:
     if pool.name == "photos":
         return f"import the source again with --name {dataset.name} --redo"
-    step = _STEPS.get(pool.name.split("-")[0], "embed")
-    return f"facecurate {step} {dataset.name} --redo"
+    folder, _, crop = _relative(dataset, pool).partition("-")
+    words = f"{_STEPS.get(folder, 'embed')} {dataset.name}"
+    return f"facecurate {words} {f'--crop {crop} ' if folder == 'faces' and crop else ''}--redo"
 
 
-def _verify_part(pool: Pool, stem: str) -> tuple[int, list[str]]:
+def _verify_part(dataset: Dataset, pool: Pool, stem: str) -> tuple[int, list[str]]:
     try:
         info = pool.info(stem)
-        found = _verify_outputs(pool.url, info.outputs)
+        found = _verify_json(pool.file(stem, "json"))
+        found += _verify_inputs(dataset, f"{stem}.json", info.inputs)
+        found += _verify_outputs(pool.url, info.outputs)
         if not found:
             found = [f"{stem}: {line}" for line in _verify_rows(pool, stem, info)]
         return len(info.outputs) + 1, found
     except DamagedError as error:
         return 1, [f"{stem}: {error}"]
+
+
+def _verify_json(url: str) -> list[str]:
+    """No other file holds the digest of these: at least they are written in one way only."""
+    raw = storage.read(url)
+    as_written = json_bytes(json.loads(raw)) == raw
+    return [] if as_written else [f"{storage.name(url)} has other bytes than when it was written"]
+
+
+def _verify_inputs(dataset: Dataset, file: str, inputs: Mapping[str, str]) -> list[str]:
+    """What a part was made from must be what lies there now."""
+    found = []
+    for name, digest in inputs.items():
+        folder, _, member = name.partition("/")
+        source = Pool(dataset.path(folder))
+        with suppress(DamagedError):  # named already
+            stem = member.split(".", 1)[0]
+            known = source.info(stem).outputs if stem in source.stems() else {}
+            if known.get(member) != digest:
+                found.append(f"{file} was made from another {printable(name)}")
+    return found
 
 
 def _verify_outputs(folder: str, outputs: Mapping[str, str]) -> list[str]:
@@ -124,16 +149,45 @@ def _verify_keys(dataset: Dataset) -> list[str]:
 
 
 def _verify_shards(dataset: Dataset) -> tuple[int, list[str]]:
-    folder = dataset.path("shards")
-    if not dataset.has("shards", "dataset.json"):
+    folder, url = dataset.path("shards"), dataset.path("shards", "dataset.json")
+    if not storage.exists(url):
         return 0, []
     try:
-        summary = json.loads(storage.read(storage.join(folder, "dataset.json")))
+        summary = json.loads(storage.read(url))
         outputs = {**summary["shards"], **summary["outputs"]}
-        found = _verify_outputs(folder, outputs)
-        return len(outputs) + 1, found or list(_verify_index(folder, summary))
-    except (ValueError, KeyError, TypeError) as error:
-        return 1, [f"dataset.json is damaged: {error}"]
+        found = _verify_json(url) + _verify_outputs(folder, outputs)
+        for file in summary["shards"]:
+            found += _verify_shard_info(dataset, file, summary)
+        if not found:
+            found = [*_verify_index(folder, summary), *_verify_summary(dataset, summary)]
+        return len(outputs) + len(summary["shards"]) + 1, [f"shards/{line}" for line in found]
+    except (ValueError, KeyError, TypeError, AttributeError, DamagedError) as error:
+        return 1, [f"shards/dataset.json is damaged: {printable(error)}"]
+
+
+def _verify_shard_info(dataset: Dataset, file: str, summary: Mapping[str, Any]) -> list[str]:
+    url = dataset.path("shards", f"{file.split('.', 1)[0]}.json")
+    if not storage.exists(url):
+        return [f"{storage.name(url)} is missing"]
+    info = read_info(url)
+    same = info.outputs == {file: summary["shards"][file]} and info.settings == summary["settings"]
+    parts = {name: digest for name, digest in info.inputs.items() if name != "keys"}
+    found = _verify_json(url) + _verify_inputs(dataset, storage.name(url), parts)
+    return found + ([] if same else [f"{storage.name(url)} and dataset.json differ"])
+
+
+def _verify_summary(dataset: Dataset, summary: Mapping[str, Any]) -> Iterator[str]:
+    """The counts of dataset.json must be those of the ledger, its faces those that are here."""
+    url = dataset.path("shards", "decisions.parquet")
+    kept = from_parquet(storage.read(url), DECISION_SCHEMA, url)["kept"].to_pylist()
+    told = summary["stats"]["faces"]
+    counts = {sum(summary[name].values()) for name in ("origins", "licenses")}
+    if (told["taken"], told["kept"]) != (len(kept), sum(kept)) or counts != {sum(kept)}:
+        yield "the counts of dataset.json are not those of decisions.parquet"
+    if summary["name"] != dataset.name or summary["format"] != FORMAT:
+        yield "dataset.json is another dataset's"
+    if summary["lineage"] != {"faces": Pool(dataset.path("faces")).digest()}:
+        yield "dataset.json was made from other faces"
 
 
 def _verify_index(folder: str, summary: Mapping[str, Any]) -> Iterator[str]:
@@ -156,7 +210,12 @@ def _verify_table(dataset: Dataset, stem: str) -> tuple[int, list[str]]:
         info = read_info(dataset.path(f"{stem}.json"))
     except DamagedError as error:
         return 1, [str(error)]
-    return len(info.outputs) + 1, _verify_outputs(dataset.url, info.outputs)
+    found = _verify_json(dataset.path(f"{stem}.json"))
+    for name in sorted({"faces", "hashes"}.intersection(info.inputs)):
+        with suppress(DamagedError):  # named already
+            if info.inputs[name] != Pool(dataset.path(name)).digest():
+                found.append(f"{stem}.json was made from other {name}")
+    return len(info.outputs) + 1, found + _verify_outputs(dataset.url, info.outputs)
 
 
 # -- status ----------------------------------------------------------------------------------
@@ -183,7 +242,7 @@ def status(dataset: Dataset) -> list[Stage]:
         stages.append(Stage(_relative(dataset, pool), state, pool.stats()))
     for stem in ("clusters", "redundancy"):
         if dataset.has(f"{stem}.json"):
-            stages.append(Stage(stem, "done", _table_stats(dataset, stem)))
+            stages.append(Stage(stem, "done", read_info(dataset.path(f"{stem}.json")).stats))
     if dataset.has("shards", "dataset.json"):
         summary = json.loads(storage.read(dataset.path("shards", "dataset.json")))
         state = f"{len(summary['shards'])} shards"
@@ -193,10 +252,6 @@ def status(dataset: Dataset) -> list[Stage]:
 
 def _relative(dataset: Dataset, pool: Pool) -> str:
     return pool.url[len(dataset.url) :].lstrip("/")
-
-
-def _table_stats(dataset: Dataset, stem: str) -> Stats:
-    return read_info(dataset.path(f"{stem}.json")).stats
 
 
 # -- why -------------------------------------------------------------------------------------

@@ -163,13 +163,14 @@ def _face_rows(dataset: Dataset) -> list[dict[str, Any]]:
     photos = Pool(dataset.path("photos"))
     faces = Pool(dataset.path("faces"))
     rows = []
-    behind = set(photos.stems()).difference(faces.stems())
+    present = set(photos.stems())
+    behind = present.difference(faces.stems())
     if behind:
         raise FacecurateError(
             f"{len(behind)} parts of photos have no faces yet: 'facecurate detect {dataset.name}'"
         )
     for stem in faces.stems():
-        if faces.info(stem).inputs != photos_lineage(photos, stem):
+        if faces.info(stem).inputs != (photos.lineage(stem) if stem in present else {}):
             raise FacecurateError(
                 f"faces/{stem} is older than its photos: 'facecurate detect {dataset.name}'"
             )
@@ -179,11 +180,6 @@ def _face_rows(dataset: Dataset) -> list[dict[str, Any]]:
             photo = about[row["photo_id"]]
             rows.append({**row, **{c: photo[c] for c in _PHOTO_COLUMNS}, "part": stem})
     return rows
-
-
-def photos_lineage(photos: Pool, stem: str) -> dict[str, str]:
-    """What a part of faces must have been made from to be current; empty if the photos are gone."""
-    return photos.lineage(stem) if stem in photos.stems() else {}
 
 
 _Decisions = dict[str, tuple[str, str, str | None]]

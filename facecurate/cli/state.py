@@ -125,7 +125,13 @@ def _bar(unit: str) -> Iterator[Callable[[int, int], None]]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         row = bar.add_task(unit, total=None)
-        yield lambda done, total: bar.update(row, completed=done, total=total)
+
+        def update(done: int, total: int) -> None:
+            if done == 0:  # another stage begins
+                bar.reset(row)
+            bar.update(row, completed=done, total=total)
+
+        yield update
 
 
 class _Lines:
@@ -137,6 +143,8 @@ class _Lines:
 
     def update(self, done: int, total: int) -> None:
         now = time.monotonic()
+        if done == 0:  # another stage begins
+            self._began = self._told = now
         if now - self._told < self._every:
             return
         self._told = now

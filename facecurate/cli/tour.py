@@ -21,7 +21,7 @@ def demo(state: State, out: str, faces: int, seed: int, workers: int | None) -> 
     \b
     Example:
       facecurate demo
-      facecurate demo --faces 200 --out /tmp/demo
+      facecurate demo --faces 200 --out ~/demo
     """
     from facecurate.demo import demo
 

@@ -19,8 +19,8 @@ def report_page(cells: Sequence[Finished]) -> bytes:
     rendered = any(cell.config.dataset.rendered for cell in cells)
     return render_page(
         "Landmarks with few labels",
-        lead=f"{len(cells)} cells on {len(groups)} datasets. Error (NME) in percent, lower is "
-        "better; 'trivial' is the mean training shape.",
+        lead=f"{len(cells)} cells on {', '.join(g[0].config.dataset.label for g in groups)}. "
+        "Error (NME) in percent, lower is better; 'trivial' is the mean training shape.",
         banner=BANNER if rendered else "",
         sections=[_section(group) for group in groups],
         footer="Made by facecurate evaluate; every number is in results.parquet.",
