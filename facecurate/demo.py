@@ -65,7 +65,7 @@ class Plan:
         return Plan(
             photos=photos,
             labelled=labelled,
-            pretrain_steps=max(12, round(550 * share)),
+            pretrain_steps=max(12, round(400 * share)),
             batch=64 if photos >= 256 else 16,
             prototypes=200 if photos >= 1000 else 32,
             recipe=_scaled(RECIPES["small"], max(10, round(300 * share))),
@@ -85,6 +85,7 @@ class Tale:
     """What has been done so far: one line a stage, with its seconds."""
 
     say: Callable[[str], None]
+    out: str  # left out of what is kept: the page may be passed on
     lines: list[tuple[str, str, float]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
@@ -92,7 +93,7 @@ class Tale:
         """Ends a stage."""
         seconds = time.monotonic() - self.began
         self.began = time.monotonic()
-        self.lines.append((stage, str(what), seconds))
+        self.lines.append((stage, str(what).replace(storage.join(self.out, ""), ""), seconds))
         self.say(f"{stage:<12}{seconds:6.1f} s  {what}")
 
 
@@ -123,7 +124,7 @@ def demo(
 
     The same call goes on where it stopped. Everything shown is measured here and now.
     """
-    wanted, tale = Plan.of(faces), Tale(say)
+    wanted, tale = Plan.of(faces), Tale(say, out)
     workspace = Workspace(out)
     photos = workspace.dataset(PHOTOS)
     options: dict[str, Any] = {"workers": workers, "progress": progress}

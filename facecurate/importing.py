@@ -18,7 +18,7 @@ from facecurate.pool import Pool, Room, chunks, stem_of, write_part
 from facecurate.records import GIVEN_SCHEMA, PHOTO_SCHEMA, Given, Photo, to_table
 from facecurate.stats import Stats
 from facecurate.tars import TarWriter
-from facecurate.text import storable
+from facecurate.text import counted, storable
 from facecurate.workers import Progress, Task, map_tasks, silent
 from facecurate.workspace import Dataset, tombstones
 
@@ -122,7 +122,7 @@ def _import(
         storage.sweep(pool.url)
         notes = [taken_over or ""]
         if redo and pool.stems():
-            notes.append(f"{len(pool.stems())} parts discarded by --redo")
+            notes.append(f"{counted(len(pool.stems()), 'part')} discarded by --redo")
             storage.delete(pool.url)
         known = _known(pool)
         new = [(p, a) for p, a in found if photo_id(dataset.name, p) not in known]

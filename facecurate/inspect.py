@@ -22,7 +22,7 @@ from facecurate.records import (
     from_parquet,
 )
 from facecurate.stats import Stats
-from facecurate.text import printable
+from facecurate.text import counted, printable
 from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset
 
@@ -238,14 +238,14 @@ def status(dataset: Dataset) -> list[Stage]:
     photos = set(Pool(dataset.path("photos")).stems())
     for pool in pools(dataset):
         behind = len(photos.difference(pool.stems()))
-        state = f"{len(pool.stems())} parts" + (f", {behind} to do" if behind else "")
+        state = counted(len(pool.stems()), "part") + (f", {behind} to do" if behind else "")
         stages.append(Stage(_relative(dataset, pool), state, pool.stats()))
     for stem in ("clusters", "redundancy"):
         if dataset.has(f"{stem}.json"):
             stages.append(Stage(stem, "done", read_info(dataset.path(f"{stem}.json")).stats))
     if dataset.has("shards", "dataset.json"):
         summary = json.loads(storage.read(dataset.path("shards", "dataset.json")))
-        state = f"{len(summary['shards'])} shards"
+        state = counted(len(summary["shards"]), "shard")
         stages.append(Stage("shards", state, Stats.from_json(summary["stats"])))
     return stages
 
@@ -264,7 +264,8 @@ def why(dataset: Dataset, key: str) -> list[dict[str, Any]]:
     """
     photo = key.rsplit("_", 1)[0] if "_" in key else key
     events = _events(dataset, "photos", PHOTO_SCHEMA, "photo_id", photo)
-    events += _events(dataset, "faces", FACE_SCHEMA, "photo_id", photo, only=key)
+    faces = _events(dataset, "faces", FACE_SCHEMA, "photo_id", photo, only=key)
+    events += faces or [{"table": t, "reason": "no_face"} for t in _looked_at(dataset, events)]
     for file, schema in (
         ("clusters.parquet", CLUSTER_SCHEMA),
         ("shards/decisions.parquet", DECISION_SCHEMA),
@@ -278,6 +279,13 @@ def why(dataset: Dataset, key: str) -> list[dict[str, Any]]:
     if not events:
         raise FacecurateError(f"{dataset.name} knows no photo or face '{key[:80]}'")
     return events
+
+
+def _looked_at(dataset: Dataset, photo: list[dict[str, Any]]) -> list[str]:
+    """The part of faces in which a photo without a face was looked at, if it was."""
+    done = set(Pool(dataset.path("faces")).stems())
+    parts = [row["table"].rsplit("/", 1)[-1] for row in photo if row["status"] == "ok"]
+    return [f"faces/{stem}" for stem in parts if stem in done]
 
 
 def _is_of(found: str, key: str, photo: str) -> bool:

@@ -20,7 +20,7 @@ from facecurate import FORMAT, __version__, storage
 from facecurate.errors import DamagedError, NoSpaceError, SettingsError
 from facecurate.records import check_format, from_parquet, to_parquet
 from facecurate.stats import Count, Stats
-from facecurate.text import printable
+from facecurate.text import counted, printable
 from facecurate.workers import Progress, Task, map_tasks, silent
 
 PART_SIZE = 1000  # photos, at most
@@ -294,7 +294,7 @@ def run_step(
     storage.sweep(target.url)
     notes = []
     if redo and target.stems():
-        notes.append(f"{len(target.stems())} parts discarded by --redo")
+        notes.append(f"{counted(len(target.stems()), 'part')} discarded by --redo")
         storage.delete(target.url)
     plan = plan_step(source, target, tool=tool, settings=settings, beside=beside)
     for stem in plan.orphans:
@@ -311,11 +311,11 @@ def run_step(
         finished=lambda task: room.check(target, task.name),
     )
     if plan.changed:
-        notes.append(f"{plan.changed} parts made again because their input had changed")
+        notes.append(f"{counted(plan.changed, 'part')} made again because the input had changed")
     if plan.orphans:
-        notes.append(f"{len(plan.orphans)} parts removed because their input is gone")
+        notes.append(f"{counted(len(plan.orphans), 'part')} removed because the input is gone")
     if plan.current:
-        notes.append(f"{len(plan.current)} parts were up to date")
+        notes.append(f"up to date already: {counted(len(plan.current), 'part')}")
     return target.stats().noted(*notes)
 
 

@@ -99,11 +99,12 @@ class Frames:
             for stem in faces.stems()
             for row in faces.table(stem, FACE_SCHEMA).to_pylist()
         ]
-        vectors = read_vectors(pool)
-        if len(vectors) != len(rows):
+        made = {stem: pool.info(stem).inputs for stem in pool.stems()}
+        if made != {stem: faces.lineage(stem) for stem in faces.stems()}:
             raise FacecurateError(
-                f"{len(rows)} faces but {len(vectors)} vectors: 'facecurate embed {dataset.name}'"
+                f"the vectors are not those of the faces: 'facecurate embed {dataset.name}'"
             )
+        vectors = read_vectors(pool)
         kept = [i for i, row in enumerate(rows) if row["status"] == "ok"]
         if not kept:
             raise FacecurateError(f"{dataset.name} has no face to measure")

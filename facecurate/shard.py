@@ -30,6 +30,7 @@ from facecurate.records import (
 )
 from facecurate.report.card import dataset_card
 from facecurate.stats import Stats
+from facecurate.text import counted
 from facecurate.workers import Progress, Task, map_tasks, silent
 from facecurate.workspace import Dataset, tombstones
 
@@ -56,9 +57,6 @@ def shard(
     """
     with dataset.lock("shard") as taken_over:
         folder = dataset.path("shards")
-        if redo:
-            storage.delete(folder)
-        storage.sweep(folder)
         faces = Pool(dataset.path("faces"))
         if not faces.stems():
             raise FacecurateError(
@@ -72,6 +70,9 @@ def shard(
             "subset": _digest_of(subset),
             "compression": "none",
         }
+        if redo:  # only now: what cannot be made again stays
+            storage.delete(folder)
+        storage.sweep(folder)
         _check(folder, settings)
         tasks = plan_shards(folder, faces, kept, settings)
         _remove_others(folder, {task.name for task in tasks})
@@ -387,7 +388,9 @@ def _finish(
         storage.write_atomic(storage.join(folder, file), data)
     summary["outputs"] = {f: hashlib.sha256(data).hexdigest() for f, data in outputs.items()}
     storage.write_atomic(storage.join(folder, "dataset.json"), json_bytes(summary))
-    return stats.noted(f"{len(files)} shards").with_facts(shards=len(files), samples=len(kept))
+    return stats.noted(counted(len(files), "shard")).with_facts(
+        shards=len(files), samples=len(kept)
+    )
 
 
 def _shard_digest(folder: str, name: str) -> str:

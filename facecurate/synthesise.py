@@ -114,7 +114,7 @@ def _finished(pool: Pool, task: RenderTask) -> bool:
         return False
     info = pool.info(task.name)
     check_settings(info.settings, _settings(task), f"{pool.name}/{task.name}")
-    return info.stats.counts["pictures"].taken == task.last - task.first
+    return info.stats.counts["pictures"].taken >= task.last - task.first
 
 
 def render_part(task: RenderTask, tick: Callable[[int], None]) -> None:

@@ -17,6 +17,11 @@ def printable(text: object, limit: int = 200) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """For example ``1 part`` and ``1,200 parts``."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
 def markdown(text: object, limit: int = 200) -> str:
     """``text`` as a Markdown cell: every character with a meaning is escaped."""
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~&$:@^=\"'])", r"\\\1", printable(text, limit))

@@ -123,7 +123,7 @@ def test_photos_alone_can_be_deduplicated_before_detect(tmp_path: Path) -> None:
     assert len(clusters(dataset, "photo")) == 12 and not clusters(dataset, "face")
     chain.run(dataset, "detect")
     again = dedupe(dataset)
-    assert "1 parts made again because their input had changed" in str(again) or (
+    assert "1 part made again because the input had changed" in str(again) or (
         again.counts["faces"].taken == 21
     )
     finished = chain.world(tmp_path / "other", "dedupe")

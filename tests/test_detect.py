@@ -398,7 +398,7 @@ def test_the_weights_digest_is_a_setting_and_their_place_is_not(
     assert any(len(str(value)) == 64 for value in finder.values())
     assert "retinaface_mobilenet" not in info and "cpu" not in info and str(tmp_path) not in info
     again = detect(dataset, detector="retinaface-mobile", weights=str(tmp_path / "elsewhere.pth"))
-    assert "1 parts were up to date" in str(again)
+    assert "up to date already: 1 part" in str(again)
     with pytest.raises(SettingsError, match="finder"):
         detect(
             dataset,
@@ -411,7 +411,7 @@ def test_the_weights_digest_is_a_setting_and_their_place_is_not(
 def test_the_same_call_again_does_nothing_and_redo_gives_the_same_bytes(tmp_path: Path) -> None:
     dataset = chain.world(tmp_path, "detect")
     before = chain.files(dataset)
-    assert "1 parts were up to date" in str(detect(dataset, detector="given"))
+    assert "up to date already: 1 part" in str(detect(dataset, detector="given"))
     detect(dataset, detector="given", redo=True)
     assert chain.files(dataset) == before
 
@@ -436,7 +436,7 @@ def test_changed_photos_make_the_part_again_and_say_so(tmp_path: Path) -> None:
         redo=True,
     )
     stats = detect(dataset, detector="given")
-    assert "1 parts made again because their input had changed" in str(stats)
+    assert "1 part made again because the input had changed" in str(stats)
     assert stats.counts["faces"].taken == 18
 
 

@@ -166,7 +166,7 @@ def test_where_a_file_of_weights_lies_is_written_nowhere(tmp_path: Path, weights
     assert len(slug) < 60 and slug.endswith(info["settings"]["sha256"][:8])
     moved = weights.rename(tmp_path / "mine.safetensors")
     again = embed(dataset, encoder=f"file:{moved}", not_identity=True)
-    assert "1 parts were up to date" in str(again)
+    assert "up to date already: 1 part" in str(again)
 
 
 def test_another_encoder_is_another_pool_and_redo_keeps_the_first(

@@ -315,6 +315,8 @@ def test_every_odd_file_is_a_picture_or_has_a_reason(test_data):
         assert found[name] == "too_many_pixels"
     for name in ("truncated_jpeg.jpg", "truncated_image.png", "Bad_shortfile.bmp"):
         assert found[name] == "truncated"
+    assert found["truncated_end_chunk.png"] == "truncated"
+    assert found["broken_data_stream.png"] == "broken"
     for name in ("hopper_orientation_6.jpg", "pil_sample_cmyk.jpg", "hopper.avif", "star.gif"):
         assert found[name] == "picture"
     assert sum(line.startswith("picture ") for line in lines) > 195

@@ -282,7 +282,7 @@ def test_other_bytes_under_a_known_path_are_refused(source, mine):
         import_folder(mine, str(source))
     assert content(mine) == before
     stats = import_folder(mine, str(source), redo=True)
-    assert stats.notes == ("1 parts discarded by --redo",)
+    assert stats.notes == ("1 part discarded by --redo",)
     assert rows(mine)["001.jpg"]["width"] == 20
 
 

@@ -151,7 +151,7 @@ def test_status_tells_the_stages_in_the_order_of_the_chain(whole: Dataset) -> No
         "redundancy",
         "shards",
     ]
-    assert all(s.state in ("1 parts", "done", "1 shards") for s in stages.values())
+    assert all(s.state in ("1 part", "done", "1 shard") for s in stages.values())
 
 
 def test_status_balances_from_stage_to_stage(whole: Dataset) -> None:

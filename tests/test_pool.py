@@ -193,7 +193,7 @@ def test_what_is_current_is_not_made_again(photos, faces):
     again = run(photos, faces, never)
     assert content(faces) == before
     assert first.counts == again.counts == faces.stats().counts
-    assert first.notes == () and again.notes == ("3 parts were up to date",)
+    assert first.notes == () and again.notes == ("up to date already: 3 parts",)
 
 
 def test_a_changed_input_makes_its_own_part_again(photos, faces, place):
@@ -203,7 +203,7 @@ def test_a_changed_input_makes_its_own_part_again(photos, faces, place):
     stats = run(photos, faces)
     changed = {name for name, data in content(faces).items() if before[name] != data}
     assert changed == {"00001.json", "00001.parquet", "00001.tar"}
-    assert stats.notes[0] == "1 parts made again because their input had changed"
+    assert stats.notes[0] == "1 part made again because the input had changed"
     assert faces.table("00001", SUBSET_SCHEMA)["key"].to_pylist() == ["c1x", "d1x"]
 
 
@@ -260,7 +260,7 @@ def test_a_part_without_its_input_is_removed_and_told(photos, faces):
     assert storage.list(faces.url) == [
         f"{stem}.{suffix}" for stem in ("00000", "00002") for suffix in ("json", "parquet", "tar")
     ]
-    assert "1 parts removed because their input is gone" in stats.notes
+    assert "1 part removed because the input is gone" in stats.notes
 
 
 def test_a_pool_beside_is_an_input_where_it_has_the_part(photos, faces, place):
@@ -307,7 +307,7 @@ def test_a_killed_worker_is_a_named_part_and_the_rest_is_kept(tmp_path):
     assert faces.stems() == ["00000", "00002", "00003"]
     (tmp_path / "faces" / ".tmp-half").touch()
     stats = run(photos, faces, derive_or_die, workers=1)
-    assert stats.notes == ("3 parts were up to date",)
+    assert stats.notes == ("up to date already: 3 parts",)
     assert content(faces) == content(unbroken)
     assert not (tmp_path / "faces" / ".tmp-half").exists()
 
@@ -329,7 +329,9 @@ def test_a_step_stops_before_the_disk_is_full(photos, faces, monkeypatch):
         run(photos, faces)
     assert told.value.exit_code == 75
     assert faces.stems() == ["00000", "00001"]
-    assert run(photos, faces).notes == ("2 parts were up to date",)  # nothing comes after the last
+    assert run(photos, faces).notes == (
+        "up to date already: 2 parts",
+    )  # nothing comes after the last
     assert faces.stems() == ["00000", "00001", "00002"]
 
 

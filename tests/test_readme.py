@@ -84,6 +84,8 @@ def test_the_python_example_reads_the_shards(tmp_path: Path) -> None:
     kept = shard(dataset).counts["faces"].kept
     (example,) = blocks("python")
     seen: list[str] = []
-    code = example.replace("data/practice", f"{tmp_path}/practice") + "    seen.append(row['key'])\n"
+    code = (
+        example.replace("data/practice", f"{tmp_path}/practice") + "    seen.append(row['key'])\n"
+    )
     exec(compile(code, "README.md", "exec"), {"seen": seen})
     assert len(seen) == kept

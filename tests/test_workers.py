@@ -172,6 +172,7 @@ def test_threads_come_back_when_work_in_this_process_ends(monkeypatch):
             assert (cv2.getNumThreads(), pyarrow.cpu_count()) == (1, 1)
             with single_thread():
                 pass
+            assert (cv2.getNumThreads(), pyarrow.cpu_count()) == (1, 1)
             limit_threads()
             assert (cv2.getNumThreads(), pyarrow.cpu_count()) == (1, 1)
         assert (cv2.getNumThreads(), pyarrow.cpu_count()) == (3, 5)
@@ -215,10 +216,11 @@ def test_workers_end_with_their_parent(tmp_path, end):
     folder = tmp_path / "done"
     folder.mkdir()
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-    parent = subprocess.Popen(
-        [sys.executable, str(script), str(folder)],
-        env=env, start_new_session=True, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    with open(tmp_path / "told", "w") as told:
+        parent = subprocess.Popen(
+            [sys.executable, str(script), str(folder)],
+            env=env, start_new_session=True, stderr=told,
+        )  # fmt: skip
     try:
         files = [folder / "00000", folder / "00001"]
         assert within(30, lambda: all(f.exists() and f.read_text() for f in files))
@@ -229,6 +231,8 @@ def test_workers_end_with_their_parent(tmp_path, end):
             parent.send_signal(end)
         assert parent.wait(20) == -end
         assert within(10, lambda: all(map(ended, pids)))
+        told = (tmp_path / "told").read_text()
+        assert told.count("Traceback") == (end == signal.SIGINT)  # the parent's own alone
     finally:
         parent.kill()
         parent.wait()

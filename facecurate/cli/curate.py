@@ -16,6 +16,7 @@ from facecurate.cli.state import (
     workers_option,
 )
 from facecurate.faces import CROPS, DETECTORS
+from facecurate.text import counted
 
 
 @click.command("import", short_help="Take pictures from a folder, or a dataset that you hold.")
@@ -281,7 +282,7 @@ def verify(state: State, name: str | None) -> int:
         state.say(finding)
     files = stats.counts["files"].taken
     state.finish(
-        f"{dataset.name}: {files:,} files read, {len(findings):,} things wrong",
+        f"{dataset.name}: {files:,} files read, {counted(len(findings), 'thing')} wrong",
         {"dataset": dataset.name, "files": files, "findings": findings},
     )
     return 1 if findings else 0

@@ -8,6 +8,7 @@ import click
 
 from facecurate.cli.names import linked
 from facecurate.cli.state import State, common, redo_option, worker_count, workers_option
+from facecurate.text import counted
 
 LAYOUTS = ("photos", "300w")
 
@@ -203,8 +204,9 @@ def check(state: State, dataset: str) -> int:
     for finding in findings:
         state.say(finding)
     wrong = sum(not finding.startswith("warning:") for finding in findings)
+    told = f"{counted(wrong, 'thing')} wrong, {counted(len(findings) - wrong, 'warning')}"
     state.finish(
-        f"{dataset}: {wrong:,} things wrong, {len(findings) - wrong:,} warnings in {found.root}",
+        f"{dataset}: {told} in {found.root}",
         {"dataset": dataset, "root": found.root, "findings": findings},
     )
     return 1 if wrong else 0
