@@ -54,7 +54,7 @@ def test_all_numbers_of_the_table_are_finite(first: tuple[Path, Demo, list[str],
         for column in ("NME test", "trivial"):
             numbers = [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", str(row[column]))]
             assert numbers and all(math.isfinite(n) and n > 0 for n in numbers)
-        assert int(str(row["labels"]).split()[0].replace(",", "")) > 0
+        assert re.search(r"[1-9]", str(row["labels"]))
     assert not re.search(r"\b(nan|inf)\b", first[1].table, re.IGNORECASE)
 
 

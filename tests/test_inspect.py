@@ -172,7 +172,7 @@ def test_status_says_how_many_parts_are_to_do(tmp_path: Path) -> None:
     more = [chain.flipped(chain.shots()[5], "later.jpg")]
     chain.take(dataset, tmp_path / "files", [*chain.shots(), *more])
     state = {stage.name: stage.state for stage in status(dataset)}
-    assert state["photos"] == "2 parts" and state["faces"] == "1 parts, 1 to do"
+    assert state["photos"] == "2 parts" and state["faces"] == "1 part, 1 to do"
 
 
 # -- why -----------------------------------------------------------------------------------------

@@ -250,22 +250,6 @@ def test_nothing_is_wrong_and_no_part_names_this_machine(dataset: Dataset, chose
             assert str(chosen).encode() not in data and dataset.workspace.encode() not in data
 
 
-def test_a_recogniser_is_refused_on_these_people(dataset: Dataset, tmp_path: Path) -> None:
-    start = [sys.executable, "-m", "facecurate", "--workspace", dataset.workspace]
-    weights = tmp_path / "w.safetensors"
-    from facecurate import backbones
-    from facecurate.pretrain import PRESETS
-
-    notes = {"mean": (0.5,) * 3, "std": (0.25,) * 3, "input_size": 32}
-    weights.write_bytes(
-        backbones.to_safetensors(backbones.build(PRESETS["small"].arch, seed=1), notes)
-    )
-    words = ["embed", "real", "--encoder", f"file:{weights}", "--workers", "0"]
-    done = subprocess.run([*start, *words], capture_output=True, text=True)
-    assert done.returncode == 1 and "recognises people" in done.stderr
-    assert not dataset.has("embeddings")
-
-
 @pytest.mark.soak
 def test_pre_training_and_evaluation_follow(workspace: Path, dataset: Dataset) -> None:
     trained = command(workspace, "pretrain", "--shards", "real", "--preset", "small",
