@@ -70,7 +70,7 @@ def import_folder(
     ``source`` is left out.
 
     Raises FacecurateError if the folder is missing or empty, or if a picture that was imported
-    under the same path now has other bytes.
+    under the same path now has another size; another picture of the same size goes unnoticed.
     """
     if not storage.is_folder(source):
         raise FacecurateError(f"{source} is no folder: give the folder that holds the pictures")
@@ -141,7 +141,14 @@ def _import(
         )
         if len(new) < len(found):
             notes.append(f"{len(found) - len(new):,} were here already")
+            notes.append(_not_retried(pool))
         return pool.stats().noted(*notes)
+
+
+def _not_retried(pool: Pool) -> str:
+    """A remark about files that could not be read when they were imported; else nothing."""
+    count = pool.stats().counts["photos"].dropped.get("unreadable", 0)
+    return f"{count:,} unreadable among them, not tried again without --redo" if count else ""
 
 
 def _known(pool: Pool) -> dict[str, int | None]:
@@ -233,6 +240,8 @@ def _import_photo(
         split=annotated.split if annotated else None,
     )
     try:
+        if path.startswith("/") or ".." in path.split("/"):  # a list may say so, a folder never
+            raise images.ImageRejectedError("unreadable", "outside the source")
         data = _read(storage.join(task.root, path))
     except images.ImageRejectedError as error:
         return dataclasses.replace(row, status="dropped", reason=error.reason)

@@ -164,9 +164,9 @@ class PartWriter:
 def write_part(
     folder: str, stem: str, *, tool: str, settings: Mapping[str, Any], inputs: Mapping[str, str]
 ) -> Iterator[PartWriter]:
-    """Makes one part: its JSON goes first if it was there, and comes back last."""
+    """Makes one part: what an earlier run left of it goes first, its JSON comes last."""
     url = storage.join(folder, f"{stem}.json")
-    storage.delete(url)
+    _clear(folder, stem, url)
     part = PartWriter(folder, stem)
     try:
         yield part
@@ -185,6 +185,18 @@ def write_part(
     if part.result:
         data["result"] = part.result
     storage.write_atomic(url, json_bytes(data))
+
+
+def _clear(folder: str, stem: str, url: str) -> None:
+    """Deletes a part's files, its JSON last: until then it names what is left to delete."""
+    if not storage.exists(url):
+        return
+    try:
+        for file in read_info(url).outputs:
+            storage.delete(storage.join(folder, file))
+        storage.delete(url)
+    except DamagedError:
+        Pool(folder).remove(stem)
 
 
 def json_bytes(data: Any) -> bytes:

@@ -77,7 +77,8 @@ def shard(
         tasks = plan_shards(folder, faces, kept, settings)
         _remove_others(folder, {task.name for task in tasks})
         missing = [task for task in tasks if not _current(task)]
-        if missing:  # until they are written, the index would point into other tars
+        if missing:  # until they are written, both would speak of other tars
+            storage.delete(storage.join(folder, "dataset.json"))
             storage.delete(storage.join(folder, "index.parquet"))
         room = Room(folder, len(missing))
         map_tasks(

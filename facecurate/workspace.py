@@ -9,7 +9,6 @@ import os
 import re
 import resource
 import socket
-import sys
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -175,12 +174,19 @@ def public_arguments(arguments: list[str]) -> list[str]:
     return shown
 
 
-def log(dataset: Dataset, *, began: float, exit_code: int, counts: Mapping[str, Any]) -> None:
+def log(
+    dataset: Dataset,
+    *,
+    arguments: list[str],
+    began: float,
+    exit_code: int,
+    counts: Mapping[str, Any],
+) -> None:
     """Adds one line about a command to the dataset's ``log.jsonl``."""
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     line = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
-        "command": public_arguments(sys.argv[1:]),
+        "command": public_arguments(arguments),
         "version": __version__,
         "seconds": round(time.time() - began, 3),
         "peak_memory_bytes": max(u.ru_maxrss for u in usage) * 1024,

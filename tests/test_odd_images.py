@@ -25,8 +25,8 @@ MEASURED = """
 import resource, sys
 from facecurate.cli import run
 code = run(sys.argv[1:])
-peak = max(resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-print(peak * 1024)
+used = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(max(usage.ru_maxrss for usage in used) * 1024)
 sys.exit(code)
 """
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -85,12 +86,12 @@ def test_a_wider_tolerance_never_counts_more_frames(tmp_path: Path) -> None:
     result = json.loads(storage.read(dataset.path("redundancy.json")))["result"]
     taus, numbers = result["curve"]["tau"], result["curve"]["n_eff"]
     assert taus == sorted(taus, reverse=True)
-    assert all(a >= b for a, b in zip(numbers, numbers[1:], strict=False))
+    assert all(a >= b for a, b in itertools.pairwise(numbers))
     assert result["orders"]["0"] >= result["orders"]["1"] >= result["orders"]["2"] > 0
 
 
 def test_dropped_faces_are_not_counted(tmp_path: Path) -> None:
-    dataset = made(tmp_path, repeated(1) + [chain.shrunk(chain.shots()[9], "small.jpg", 0.6)])
+    dataset = made(tmp_path, [*repeated(1), chain.shrunk(chain.shots()[9], "small.jpg", 0.6)])
     detect(dataset, detector="given", min_face=80, redo=True)
     assert report(dataset)["frames"] == 10
 

@@ -184,11 +184,12 @@ def test_threads_come_back_when_work_in_this_process_ends(monkeypatch):
 # -- a parent that ends ------------------------------------------------------------------------
 
 PARENT = """
-import sys
+import signal, sys
 from facecurate.workers import map_tasks
 from test_workers import jobs, work
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
     map_tasks(work, jobs(sys.argv[1], "sleep", "sleep"), workers=2, total=6)
 """
 

@@ -187,13 +187,12 @@ def test_the_lock_lies_in_the_dataset_and_sweeps_it(place):
 # -- the log ---------------------------------------------------------------------------------------
 
 
-def test_a_line_of_the_log(place, monkeypatch):
+def test_a_line_of_the_log(place):
     arguments = ["crawl", "--query", "faces\n[red]", "--api-key", "SECRET", "--token=SECRET"]
-    monkeypatch.setattr(sys, "argv", ["facecurate", *arguments])
     mine = dataset(place)
     counts = {"photos": {"taken": 1, "kept": 1, "dropped": {}}}
     for began in (0.0, 60.0):
-        workspace.log(mine, began=began, exit_code=75, counts=counts)
+        workspace.log(mine, arguments=arguments, began=began, exit_code=75, counts=counts)
     lines = storage.read(mine.path("log.jsonl")).decode().splitlines()
     first, second = map(json.loads, lines)
     assert list(first) == [

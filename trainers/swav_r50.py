@@ -11,14 +11,15 @@ collapse and write its history is ``facecurate pretrain``; this file shows what 
 from __future__ import annotations
 
 import click
+import torch
 
 from facecurate import storage
-from facecurate.backbones import Backbone, build, to_safetensors
+from facecurate.backbones import Backbone, to_safetensors
 from facecurate.loading import BatchOrder, FaceShards, batches
 from facecurate.pretrain import PRESETS, PretrainConfig, swav
 from facecurate.pretrain.augment import multi_crop
 from facecurate.pretrain.optim import learning_rate
-from facecurate.pretrain.trainer import make_optimizer
+from facecurate.pretrain.trainer import make_model, make_optimizer
 
 
 @click.command()
@@ -54,8 +55,8 @@ def train(config: PretrainConfig, shards: str, *, device: str, workers: int) -> 
     """The backbone after all steps of ``config`` on the crops in ``shards``."""
     crops = FaceShards(shards, split=config.split, side=config.source)
     order = BatchOrder(len(crops), config.batch_size, config.seed)
-    backbone = build(config.arch, seed=config.seed)
-    model = swav.SwAV(backbone, config.hidden, config.features, config.prototypes).to(device)
+    model = make_model(config).to(device)  # backbone, projection head, prototypes; seeded
+    model = model.to(memory_format=torch.channels_last)
     model.train()
     optimizer = make_optimizer(model, config)  # SGD in LARC; AdamW for the preset small
     steps = config.total_steps(order.batches)
@@ -94,7 +95,7 @@ def train(config: PretrainConfig, shards: str, *, device: str, workers: int) -> 
             model.prototypes.weight.grad = None
         optimizer.step()
         click.echo(f"step {step + 1} of {steps}: loss {loss.item():.4f}")
-    return backbone
+    return model.backbone
 
 
 if __name__ == "__main__":

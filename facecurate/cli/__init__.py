@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Runs one command and returns its exit code."""
-    state = State()
+    state = State(arguments=arguments)
     try:
         result = cli.main(arguments, prog_name="facecurate", standalone_mode=False, obj=state)
         return result if isinstance(result, int) else 0

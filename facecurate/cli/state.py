@@ -34,7 +34,7 @@ class State:
     quiet: bool = False
     verbose: bool = False
     json: bool = False
-    remarks: list[str] = field(default_factory=list)
+    arguments: list[str] = field(default_factory=list)  # the command line, for the log
 
     @property
     def workspace(self) -> Workspace:
@@ -84,7 +84,7 @@ class State:
             raise
         finally:
             if storage.exists(place.url):
-                log(place, began=began, exit_code=code, counts=counts)
+                log(place, arguments=self.arguments, began=began, exit_code=code, counts=counts)
 
     @contextmanager
     def progress(self, unit: str) -> Iterator[Callable[[int, int], None]]:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,7 @@ CHAIN: dict[str, list[str]] = {
     ],
     "evaluate": [
         "evaluate", "--weights", "scratch,run:r", "--fractions", "100%", "--seeds", "1",
-        "--steps", "3", "--rendered",
+        "--steps", "3", "--rendered", "--workers", "0",
     ],
 }  # fmt: skip
 
@@ -119,14 +120,18 @@ def check(name: str, moments: int, run: Run, folder: Path, tmp_path: Path) -> No
     seed = int(os.environ.get("FACECURATE_TEST_SEED", random.randrange(10**6)))
     print(f"{name}: seed {seed} (FACECURATE_TEST_SEED)")
     draw = random.Random(seed)
-    for moment in range(moments):
-        at = draw.uniform(0.1, 1.0) * run.seconds
+
+    def attempt(moment: int, at: float) -> None:
         where = tmp_path / str(moment)
         killed_and_finished(run, CHAIN[name], folder, at, where)
         left = digests(where)
         shutil.rmtree(where)
         wrong = {f for f in {*left, *run.after} if left.get(f) != run.after.get(f)}
         assert not wrong, f"seed {seed}, killed after {at:.2f} s of {run.seconds:.2f}: {wrong}"
+
+    times = [draw.uniform(0.1, 1.0) * run.seconds for _ in range(moments)]
+    with ThreadPoolExecutor(2) as pool:  # each waits for a process
+        list(pool.map(attempt, range(moments), times))
 
 
 @pytest.mark.parametrize("name", CHAIN)

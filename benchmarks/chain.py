@@ -1,0 +1,117 @@
+"""Photos and faces per second of every stage of the chain, on rendered photos and one core.
+
+    python benchmarks/chain.py [--quick] [--json FILE]
+
+Each stage runs in this process with one thread, after a small warm-up that pays for imports and
+compiled code. Nothing is compared with others' programs; the bars are those of the demo's budget.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from facecurate.dedupe import dedupe
+from facecurate.detect import detect
+from facecurate.embed import embed
+from facecurate.prepare import import_rendered
+from facecurate.shard import shard
+from facecurate.stats import Stats
+from facecurate.synthesise import synthesise
+from facecurate.workspace import Dataset
+
+# The demo's budget in CPU-seconds: 2,000 pictures rendered in 80, their faces detected in 60.
+BARS = {"synth": 2000 / 80, "detect dlib": 2000 / 60}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table."""
+
+    figure: str
+    value: float
+    unit: str
+    bar: float | None
+    peer: float | None
+    machine: str
+
+
+def machine() -> str:
+    """What the figures hold for."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
+        model = names[0].partition(":")[2].strip() if names else model
+    return f"{model}, 1 of {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def stages(folder: str, count: int) -> dict[str, tuple[str, Callable[[], Stats]]]:
+    """Name -> unit and the call; ``detect dlib`` leaves the faces that the later stages read."""
+    photos, other = Dataset(folder, "photos"), Dataset(folder, "other")
+    work: dict[str, tuple[str, Callable[[], Stats]]] = {
+        "synth": ("pictures", lambda: synthesise(photos, count=count)),
+        "import": ("photos", lambda: import_rendered(photos)),
+        "detect given": ("photos", lambda: detect(photos, detector="given")),
+        "dedupe": ("photos", lambda: dedupe(photos)),
+        "embed": ("faces", lambda: embed(photos)),
+        "shard": ("faces", lambda: shard(photos)),
+    }
+    if find_spec("dlib"):
+        synthesise(other, count=max(count // 5, 4))
+        import_rendered(other)
+        work["detect dlib"] = ("photos", lambda: detect(other, detector="dlib"))
+    return work
+
+
+def measure(count: int) -> list[Figure]:
+    """Every stage once over ``count`` rendered photos, after a warm-up over a few."""
+    here, figures = machine(), []
+    for size, keep in ((8, False), (count, True)):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, (unit, call) in stages(folder, size).items():
+                began = time.perf_counter()
+                done = call()
+                seconds = time.perf_counter() - began
+                if keep:
+                    rate = done.counts.get(unit, next(iter(done.counts.values()))).taken / seconds
+                    bar = BARS.get(name)
+                    figures.append(Figure(name, round(rate, 1), f"{unit}/s", bar, None, here))
+    return figures
+
+
+def table(figures: list[Figure]) -> str:
+    """Aligned columns: figure, ours, unit, bar, ratio."""
+    rows = [("figure", "ours", "unit", "bar", "ratio")]
+    for one in figures:
+        bar = (f"{one.bar:,.0f}", f"{one.value / one.bar:.2f}") if one.bar else ("-", "-")
+        rows.append((one.figure, f"{one.value:,.1f}", one.unit, *bar))
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(description="Rates of the chain's stages on one core.")
+    parser.add_argument("--quick", action="store_true", help="40 photos instead of 400")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there")
+    chosen = parser.parse_args()
+    figures = measure(40 if chosen.quick else 400)
+    print(table(figures))
+    print(figures[0].machine)
+    if chosen.json:
+        told = [{f: getattr(one, f) for f in Figure.__dataclass_fields__} for one in figures]
+        Path(chosen.json).write_text(json.dumps(told, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
