@@ -35,7 +35,7 @@ from facecurate.tasks import (
     plan,
 )
 from facecurate.tasks.page import curve
-from facecurate.tasks.tables import Finished, grid
+from facecurate.tasks.tables import Finished, columns, grid
 from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset, Link, Workspace, links
 
@@ -154,7 +154,7 @@ def demo(
         "landmarks": [dict(zip(table.head, row, strict=True)) for row in table.rows],
         "page": page,
     }
-    return Demo(page, _text(table), tuple(tale.lines), facts)
+    return Demo(page, columns(table.head, table.rows), tuple(tale.lines), facts)
 
 
 def _table(cells: list[Finished]) -> Table:
@@ -263,15 +263,6 @@ def _together(copy: dict[str, Any], root: dict[str, str]) -> bool:
 
 
 # -- what is shown -------------------------------------------------------------------------------
-
-
-def _text(table: Table) -> str:
-    rows = [list(map(str, row)) for row in (table.head, *table.rows)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
 
 
 def _page(

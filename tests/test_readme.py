@@ -70,6 +70,7 @@ def test_the_tour_runs_and_prints_what_the_readme_shows(
     assert shape("".join(printed)) == shape(shown)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # webdataset's file
 def test_the_python_example_reads_the_shards(tmp_path: Path) -> None:
     from facecurate.detect import detect
     from facecurate.prepare import import_rendered

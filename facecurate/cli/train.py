@@ -275,6 +275,7 @@ def evaluate(
     """
     from facecurate import storage
     from facecurate.tasks import estimate, evaluate, make_arm, plan
+    from facecurate.tasks.tables import text_page
 
     count = worker_count(workers)
     chosen = _chosen(state, split(tasks), split(names), rendered)
@@ -304,7 +305,7 @@ def evaluate(
             result = evaluate(cells, out, workers=count, progress=progress)
         counts |= {"cells": len(cells), "trained": result.trained}
     if not state.json:
-        click.echo(storage.read(result.tables).decode())
+        click.echo(text_page(result.finished))
     state.finish(
         str(result),
         {

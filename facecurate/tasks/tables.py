@@ -65,6 +65,24 @@ def markdown_page(cells: Sequence[Finished]) -> str:
     return "\n".join(parts)
 
 
+def text_page(cells: Sequence[Finished]) -> str:
+    """The same for a terminal: aligned columns, then what may be said."""
+    parts = []
+    for group in by_dataset(cells):
+        info = group[0].config.dataset
+        head = f"{info.label}, NME in percent of {info.normaliser}, lower is better"
+        parts += [head, columns(*grid(group)), *sentences(group)]
+    return "\n".join(parts)
+
+
+def columns(head: Sequence[str], body: Sequence[Sequence[Any]]) -> str:
+    """Rows under a head, in columns as wide as their widest cell."""
+    words = [list(map(str, row)) for row in (head, *body)]
+    widths = [max(map(len, column)) for column in zip(*words, strict=True)]
+    lines = ("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in words)
+    return "\n".join(line.rstrip() for line in lines)
+
+
 def _groups(cells: Iterable[Finished], key: Callable[[Finished], Any]) -> list[Group]:
     """Cells that share a key, groups in the order of their first cell."""
     found: dict[Any, Group] = {}

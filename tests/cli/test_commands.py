@@ -89,7 +89,7 @@ def test_a_bare_fraction_is_refused_with_both_readings(
     fine = ["finetune", "--dataset", "300w", "--rendered", "--fraction", "0.1"]
     assert run(["--workspace", str(tmp_path), "-q", *fine]) == 2
     error = capsys.readouterr().err
-    assert "10%" in error and "0.1%" in error
+    assert "write 10%" in error and "--labels" in error
 
 
 def test_several_datasets_list_the_commands_to_type(
