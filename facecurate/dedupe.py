@@ -10,7 +10,7 @@ import numpy as np
 
 from facecurate import images, tars
 from facecurate.errors import FacecurateError
-from facecurate.pool import PartTask, Pool, run_step, table_is_current, write_part
+from facecurate.pool import PartTask, Pool, digests_of, run_step, table_is_current, write_part
 from facecurate.records import (
     CLUSTER_SCHEMA,
     FACE_SCHEMA,
@@ -21,7 +21,7 @@ from facecurate.records import (
 )
 from facecurate.similar.duplicates import Duplicates, Items, SamePicture, find_duplicates
 from facecurate.similar.phash import hashes
-from facecurate.similar.verify import CANDIDATE_BITS, VERIFIED_BITS, HashTable
+from facecurate.similar.verify import CANDIDATE_BITS, FACE_VERIFIED_BITS, VERIFIED_BITS, HashTable
 from facecurate.stats import Count, Stats
 from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset
@@ -61,10 +61,10 @@ def dedupe(
         )
         settings = {
             "hash_distance": hash_distance,
-            "verified_distance": VERIFIED_BITS,
+            "verified_distance": {"photo": VERIFIED_BITS, "face": FACE_VERIFIED_BITS},
             "keep": keep,
         }
-        inputs = {"hashes": pool.digest()}
+        inputs = digests_of(photos, faces, pool)
         if table_is_current(dataset.url, "clusters", settings=settings, inputs=inputs, redo=redo):
             stats = Pool(dataset.url).info("clusters").stats.noted("clusters were up to date")
         else:
@@ -124,7 +124,12 @@ def _write_clusters(
     faces = _rows(dataset, "faces", FACE_SCHEMA, "key")
     photo_result = find_duplicates(_photo_items(photos, by_level["photo"]), **options)
     coinciding = list(_coinciding(photo_result, photos, faces))
-    face_result = find_duplicates(_face_items(faces, by_level["face"]), also=coinciding, **options)
+    face_result = find_duplicates(
+        _face_items(faces, by_level["face"]),
+        verified_bits=FACE_VERIFIED_BITS,
+        also=coinciding,
+        **options,
+    )
     stats = Stats()
     with write_part(
         dataset.url, "clusters", tool="dedupe", settings=settings, inputs=inputs

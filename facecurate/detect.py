@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from facecurate import images, storage, tars
+from facecurate import images, tars
 from facecurate.errors import DamagedError, FacecurateError, UsageError
 from facecurate.faces import CROPS, load_detector
 from facecurate.faces.align import NoPointsError, crop, place
@@ -83,7 +83,8 @@ def detect(
             redo=redo,
             progress=progress,
         )
-        return stats.noted(taken_over or "")
+        remark = "boxes of faces/ taken, no detector ran" if source is not photos else ""
+        return stats.noted(taken_over or "", remark)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -148,7 +149,8 @@ def _photos(photos: Pool, stem: str) -> Iterator[tuple[str, int, int, images.Pix
     rows = photos.table(stem, PHOTO_SCHEMA).select(columns).to_pylist()
     wanted = [row["photo_id"] for row in rows if row["status"] == "ok"]
     stored = tars.read_members(photos.file(stem, "tar"))
-    for photo_id, (name, data) in zip(wanted, stored, strict=True):
+    for photo_id in wanted:
+        name, data = next(stored, ("nothing", b""))
         if name.split(".", 1)[0] != photo_id:
             raise DamagedError(
                 f"{photos.file(stem, 'tar')} holds {name} where {photo_id} belongs: "
@@ -160,7 +162,7 @@ def _photos(photos: Pool, stem: str) -> Iterator[tuple[str, int, int, images.Pix
 
 def _given_rows(photos: Pool, stem: str) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
-    if storage.exists(photos.file(stem, "given.parquet")):
+    if f"{stem}.given.parquet" in photos.info(stem).outputs:
         for row in photos.table(stem, GIVEN_SCHEMA, "given.parquet").to_pylist():
             found.setdefault(row["photo_id"], []).append(row)
     return found
@@ -263,7 +265,7 @@ def _cropped(
             return _drawn(face, pixels, size, settings, tar)
         except NoPointsError:
             reason = "no_points"
-        except FacecurateError:  # a box without an area or a number; only given ones can be so
+        except FacecurateError:  # no area, or none in the photo; only given boxes can be so
             reason = "bad_box"
     return dataclasses.replace(face, status="dropped", reason=reason)
 
@@ -284,6 +286,8 @@ def _drawn(
         width=size[0],
         height=size[1],
     )
+    if placed.outside >= 1:
+        raise FacecurateError("the box lies outside the photo")
     picture = crop(pixels, placed.matrix, placed.size)
     tar.add(f"{face.key}.jpg", images.encode_jpeg(picture))
     return dataclasses.replace(

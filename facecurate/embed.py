@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from facecurate import images, storage, tars
+from facecurate.datasets import manifest
 from facecurate.encoders import Encoder, load_encoder
 from facecurate.errors import DamagedError, FacecurateError, RefusedError
 from facecurate.pool import PartTask, Pool, run_step
-from facecurate.records import FACE_SCHEMA, PHOTO_SCHEMA
+from facecurate.records import FACE_SCHEMA
 from facecurate.stats import Stats
 from facecurate.vectors import vectors_pool
 from facecurate.workers import Progress, limit_threads, silent
@@ -64,12 +66,21 @@ def embed(
 def _refuse_identity(dataset: Dataset, encoder: Encoder) -> None:
     if not encoder.identity:
         return
-    origins = set(Pool(dataset.path("photos")).tables(PHOTO_SCHEMA)["origin"].to_pylist())
-    if "collected" in origins:
+    photos = Pool(dataset.path("photos"))
+    told = [photos.info(stem).settings for stem in photos.stems()]
+    if not all(_may_be_recognised(settings) for settings in told):
         raise RefusedError(
-            f"{encoder.name} recognises people, and {dataset.name} holds collected photos of "
-            "people who never agreed to that: use --encoder dct or a run of your own"
+            f"{encoder.name} recognises people, and nobody licensed {dataset.name} for that: "
+            "use --encoder dct or a run of your own"
         )
+
+
+def _may_be_recognised(settings: Mapping[str, Any]) -> bool:
+    """Rendered faces, and datasets whose owners license labels of identity."""
+    if settings["origin"] == "rendered":
+        return True
+    source = settings.get("source")
+    return source in manifest.names() and manifest.load(source).identity_labels == "licensed"
 
 
 @lru_cache(maxsize=1)

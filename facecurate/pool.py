@@ -355,6 +355,11 @@ class Room:
             )
 
 
+def digests_of(*pools: Pool) -> dict[str, str]:
+    """Name and digest of whole pools: the inputs of a table that is made from all of them."""
+    return {pool.name: pool.digest() for pool in pools}
+
+
 # -- a table made from everything --------------------------------------------------------------
 
 

@@ -36,7 +36,7 @@ REASONS: dict[str, str] = {
     "face_too_small": "the face's longer side is below --min-face",
     "not_detected": "an annotated face that the detector did not find",
     "no_points": "the crop needs points that the detector does not give",
-    "bad_box": "the annotated box has no area",
+    "bad_box": "the annotated box has no area in the photo",
     # decisions on the way into shards
     "duplicate": "a copy of a face that is kept",
     "overlap": "a copy of a picture in an evaluation set",

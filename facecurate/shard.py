@@ -14,7 +14,15 @@ import pyarrow as pa
 
 from facecurate import FORMAT, __version__, storage, tars
 from facecurate.errors import DamagedError, FacecurateError, UsageError
-from facecurate.pool import Pool, Room, check_settings, json_bytes, read_info, write_part
+from facecurate.pool import (
+    Pool,
+    Room,
+    check_settings,
+    digests_of,
+    json_bytes,
+    read_info,
+    write_part,
+)
 from facecurate.records import (
     CLUSTER_SCHEMA,
     DECISION_SCHEMA,
@@ -190,14 +198,8 @@ _Decisions = dict[str, tuple[str, str, str | None]]
 def _duplicates(dataset: Dataset) -> tuple[_Decisions, str | None]:
     if not dataset.has("clusters.json"):
         return {}, "not deduplicated ('facecurate dedupe')"
-    hashes, faces = Pool(dataset.path("hashes")), Pool(dataset.path("faces"))
-    hashed = set(hashes.stems())
-    if read_info(dataset.path("clusters.json")).inputs != {"hashes": hashes.digest()} or any(
-        stem not in hashed
-        or hashes.info(stem).inputs.get(f"faces/{stem}.tar")
-        != faces.info(stem).outputs[f"{stem}.tar"]
-        for stem in faces.stems()
-    ):
+    pools = [Pool(dataset.path(name)) for name in ("photos", "faces", "hashes")]
+    if read_info(dataset.path("clusters.json")).inputs != digests_of(*pools):
         raise FacecurateError(
             f"clusters.parquet is older than the faces: 'facecurate dedupe {dataset.name}'"
         )

@@ -8,7 +8,7 @@ import click
 
 from facecurate.cli.names import linked
 from facecurate.cli.state import State, common, redo_option, worker_count, workers_option
-from facecurate.text import counted
+from facecurate.text import counted, printable
 
 LAYOUTS = ("photos", "300w")
 
@@ -140,7 +140,7 @@ def show(state: State, dataset: str) -> None:
         lines.insert(2, ("withdrawn", f"{date}, {one.withdrawn.source}"))
     if not state.json:
         for head, text in lines:
-            click.echo(f"{head + ':' if head else '':<11}{text}")
+            click.echo(printable(f"{head + ':' if head else '':<11}{text}", 1000))
         if one.tree:
             click.echo("layout:\n  " + one.tree.strip().replace("\n", "\n  "))
     state.finish(

@@ -62,7 +62,7 @@ def _forgot_only(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 def discard(url: str) -> None:
     """Removes what a run wrote; other files in its folder stay."""
     for name in storage.list(url):
-        if name in (CONFIG, METRICS, WEIGHTS) or _CHECKPOINT.fullmatch(name):
+        if name in (CONFIG, METRICS, WEIGHTS, "curves.html") or _CHECKPOINT.fullmatch(name):
             storage.delete(storage.join(url, name))
 
 

@@ -208,6 +208,12 @@ class Trainer:
             "method": config.method,
             "steps": self.steps,
         }
+        if self.rows:
+            from facecurate.pretrain.page import curves_page
+
+            name = storage.name(self.url)
+            page = curves_page(name, config.method, config.prototypes, self.rows)
+            storage.write_atomic(storage.join(self.url, "curves.html"), page)
         data = to_safetensors(self.model.backbone, notes)
         storage.write_atomic(storage.join(self.url, run.WEIGHTS), data)
 
