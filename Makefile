@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FACES ?= 2000
+OUT ?= demo
 SEED ?= 0
 
 .PHONY: demo test lint soak bench wheel clean
 
 demo: $(VENV)/ready
-	$(BIN)/facecurate demo --out demo --faces $(FACES) --seed $(SEED)
+	$(BIN)/facecurate demo --out $(OUT) --faces $(FACES) --seed $(SEED)
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from facecurate import FORMAT
-from facecurate.errors import DamagedError, UsageError
+from facecurate.errors import DamagedError, FacecurateError, UsageError
 
 # name -> block, blocks a stage, planes of the first stage
 ARCHS: dict[str, tuple[Any, tuple[int, int, int, int], int]] = {
@@ -72,6 +72,16 @@ def _known(arch: str) -> tuple[Any, tuple[int, int, int, int], int]:
     return ARCHS[arch]
 
 
+def check_device(device: str) -> str:
+    """``device`` if torch can use it here; else UsageError or FacecurateError, before any work."""
+    kind = device.split(":")[0]
+    if kind not in ("cpu", "cuda"):
+        raise UsageError(f"--device {device} is unknown: give cpu or cuda")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise FacecurateError(f"no CUDA device here: leave out --device {device}")
+    return device
+
+
 def build(arch: str, *, seed: int | None = None) -> Backbone:
     """A backbone with torchvision's initialisation; the same ``seed`` gives the same weights.
 
@@ -125,10 +135,32 @@ def from_safetensors(data: bytes, arch: str | None = None) -> Backbone:
     name = arch or metadata(data).get("arch")
     if name is None:
         raise UsageError("the weights do not say their architecture: give --arch")
-    backbone = build(name, seed=0)
     try:
         tensors = safetensors.torch.load(data)
-        backbone.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("fc.")})
-    except (safetensors.SafetensorError, RuntimeError) as error:
+    except safetensors.SafetensorError as error:
         raise DamagedError(f"the weights do not fit {name}: {str(error)[:200]}") from error
+    return from_state(tensors, name, "the weights")
+
+
+def from_state(state: Mapping[str, Tensor], arch: str, what: str) -> Backbone:
+    """The backbone ``arch`` with the parameters in ``state``; a head beside them is left out.
+
+    ``what`` names the weights in errors. Raises UsageError for an unknown ``arch``, DamagedError if
+    the parameters do not fit. Counters of batches may be missing: old files have none.
+    """
+    backbone = build(arch, seed=0)
+    wanted = backbone.state_dict()
+    wrong = [k for k, v in wanted.items() if not _fits(state.get(k), v, k)]
+    parts = {k.split(".")[0] for k in wanted}
+    wrong += [k for k in state if k not in wanted and k.split(".")[0] in parts]  # a deeper one's
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise DamagedError(f"{what} does not fit {arch}: {wrong[0]}{more}")
+    backbone.load_state_dict({k: state[k] for k in wanted if k in state}, strict=False)
     return backbone
+
+
+def _fits(given: Tensor | None, wanted: Tensor, name: str) -> bool:
+    if given is None:
+        return name.endswith(".num_batches_tracked")
+    return given.shape == wanted.shape

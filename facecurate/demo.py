@@ -117,13 +117,19 @@ def demo(
     faces: int = 2000,
     seed: int = 0,
     workers: int = 0,
+    redo: bool = False,
     say: Callable[[str], None] = lambda line: None,
     progress: Progress = silent,
 ) -> Demo:
     """Renders, imports, detects, dedupes, measures, shards, pre-trains and evaluates in ``out``.
 
-    The same call goes on where it stopped. Everything shown is measured here and now.
+    The same call goes on where it stopped; another size or seed needs ``redo``, which discards
+    what an earlier demo made there. Everything shown is measured here and now.
     """
+    if redo and storage.list(out):
+        for name in (PHOTOS, LABELLED, "runs", "index.html"):
+            storage.delete(storage.join(out, name))
+        say(f"discarded the earlier demo in {out}")
     wanted, tale = Plan.of(faces), Tale(say, out)
     workspace = Workspace(out)
     photos = workspace.dataset(PHOTOS)

@@ -181,7 +181,7 @@ def load_encoder(name: str, workspace: str, *, not_identity: bool = False) -> En
     A file of unknown origin counts as one that recognises people unless the user says otherwise
     (``not_identity``). Raises UsageError, FacecurateError or DamagedError.
     """
-    from facecurate import weights
+    from facecurate import fetch, weights
 
     if name in ENCODERS:
         return ENCODERS[name]()
@@ -191,7 +191,7 @@ def load_encoder(name: str, workspace: str, *, not_identity: bool = False) -> En
         raise UsageError(
             f"no encoder {name!r}: give {known}, run:NAME, file:PATH, torchvision:NAME"
         )
-    loaded = weights.resolve(name, workspace=workspace)
+    loaded = weights.resolve(name, workspace=workspace, download=fetch.download)
     assert loaded is not None
     if not loaded.arch:
         raise UsageError(
@@ -199,12 +199,10 @@ def load_encoder(name: str, workspace: str, *, not_identity: bool = False) -> En
         )
     from facecurate import backbones
 
-    module = backbones.build(loaded.arch)
-    module.load_state_dict(loaded.state)
     is_file = reference.kind == "file"  # where it lies is nobody's business: its digest counts
     return module_encoder(
         f"file:{storage.name(reference.name)}" if is_file else str(reference),
-        module,
+        backbones.from_state(loaded.state, loaded.arch, loaded.name),
         mean=loaded.mean,
         std=loaded.std,
         size=loaded.input_size,

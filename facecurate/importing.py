@@ -14,7 +14,7 @@ from typing import Any
 from facecurate import images, storage
 from facecurate.datasets.annotated import Annotated
 from facecurate.errors import FacecurateError
-from facecurate.pool import Pool, Room, chunks, stem_of, write_part
+from facecurate.pool import Pool, Room, check_settings, chunks, stem_of, write_part
 from facecurate.records import GIVEN_SCHEMA, PHOTO_SCHEMA, Given, Photo, to_table
 from facecurate.stats import Stats
 from facecurate.tars import TarWriter
@@ -27,6 +27,9 @@ SPDX = frozenset(
     for terms in ("", "-SA", "-NC", "-NC-SA", "-ND", "-NC-ND")
     for version in ("2.0", "2.5", "3.0", "4.0")
 ) | {"CC0-1.0", "CC-PDDC", "PDDL-1.0", "Apache-2.0", "MIT"}
+
+
+RECHECKED = 500  # known files whose bytes are compared again, at most about twice as many
 
 
 def license_id(text: str | None) -> str | None:
@@ -70,12 +73,14 @@ def import_folder(
     ``source`` is left out.
 
     Raises FacecurateError if the folder is missing or empty, or if a picture that was imported
-    under the same path now has another size; another picture of the same size goes unnoticed.
+    under the same path now has another size or, where they are compared, other bytes.
     """
     if not storage.is_folder(source):
         raise FacecurateError(f"{source} is no folder: give the folder that holds the pictures")
     settings = {"origin": "collected", "license": license_id(license), **_limits()}
     ours = os.path.relpath(storage.absolute(dataset.workspace), storage.absolute(source)) + "/"
+    if ours == "./":
+        raise FacecurateError(f"{source} is the workspace itself: give another --workspace")
     paths = (path for path in storage.walk(source) if not path.startswith(ours))
     found = [(path, None) for path in itertools.islice(paths, limit)]
     if not found:
@@ -126,6 +131,7 @@ def _import(
             storage.delete(pool.url)
         known = _known(pool)
         new = [(p, a) for p, a in found if photo_id(dataset.name, p) not in known]
+        _check_source(pool, settings, new=bool(new))
         _check_unchanged(dataset, root, known, found)
         tasks = _tasks(dataset, pool, root, new, settings)
         shared = storage.is_shared(pool.url) and storage.is_shared(root)
@@ -151,30 +157,51 @@ def _not_retried(pool: Pool) -> str:
     return f"{count:,} unreadable among them, not tried again without --redo" if count else ""
 
 
-def _known(pool: Pool) -> dict[str, int | None]:
-    """The photos that are here, with their sizes in bytes."""
-    table = pool.tables(PHOTO_SCHEMA).select(["photo_id", "bytes"])
-    return dict(zip(table["photo_id"].to_pylist(), table["bytes"].to_pylist(), strict=True))
+def _known(pool: Pool) -> dict[str, tuple[int, bytes] | None]:
+    """The photos that are here, with size and SHA-256 where their bytes were read."""
+    table = pool.tables(PHOTO_SCHEMA)
+    rows = zip(*(table[c].to_pylist() for c in ("photo_id", "bytes", "sha256")), strict=True)
+    return {key: None if sha256 is None else (size, sha256) for key, size, sha256 in rows}
+
+
+def _check_source(pool: Pool, settings: Mapping[str, Any], new: bool) -> None:
+    """One dataset, one kind of source; and what is here already keeps its licence."""
+    for stem in pool.stems():
+        before = pool.info(stem).settings
+        names = ("origin", "source") if new else ("origin", "source", "license")
+        before, now = ({name: s.get(name) for name in names} for s in (before, settings))
+        check_settings(before, now, f"{pool.name}/{stem}")
 
 
 def _check_unchanged(
     dataset: Dataset,
     root: str,
-    known: Mapping[str, int | None],
+    known: Mapping[str, tuple[int, bytes] | None],
     found: Sequence[tuple[str, Annotated | None]],
 ) -> None:
-    """An id is a path: another picture under a known path would be lost without a word."""
-    changed = []
-    for path, _ in found:
-        size = known.get(photo_id(dataset.name, path))
-        url = storage.join(root, path)
-        if size is not None and storage.is_file(url) and storage.size(url) != size:
-            changed.append(path)
+    """An id is a path: another picture under a known path would be lost without a word.
+
+    Sizes of all files are compared, and the bytes of ``RECHECKED`` of them, spread evenly.
+    """
+    here = [(path, known.get(photo_id(dataset.name, path))) for path, _ in found]
+    pairs = [(path, told) for path, told in here if told is not None]
+    step = max(1, len(pairs) // RECHECKED)
+    changed = [
+        path
+        for i, (path, told) in enumerate(pairs)
+        if _differs(storage.join(root, path), *told, look=i % step == 0)
+    ]
     if changed:
         raise FacecurateError(
             f"{len(changed)} files, {changed[0]} among them, were imported into {dataset.name} "
             "with other bytes: import this folder under another --name, or --redo"
         )
+
+
+def _differs(url: str, size: int, sha256: bytes, *, look: bool) -> bool:
+    if not storage.is_file(url):
+        return False
+    return storage.size(url) != size or (look and storage.digest(url) != sha256.hex())
 
 
 def _tasks(

@@ -109,6 +109,10 @@ def read_info(url: str) -> PartInfo:
         data = json.loads(storage.read(url))
         check_format(data.get("format"), url)
         stats = Stats.from_json(data["stats"])
+        stem = storage.name(url).removesuffix(".json")
+        for file in data["outputs"]:  # they are deleted when the part is made again
+            if not file.startswith(f"{stem}.") or "/" in file or "\\" in file:
+                raise ValueError(f"{file} is no file of {stem}")
         return PartInfo(data["tool"], data["settings"], data["inputs"], data["outputs"], stats)
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         raise DamagedError(f"{url} is damaged: {printable(error)}") from error

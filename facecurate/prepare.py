@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from facecurate.datasets import DATASETS
 from facecurate.detect import detect
-from facecurate.errors import FacecurateError
+from facecurate.errors import FacecurateError, SettingsError
 from facecurate.importing import import_annotated
 from facecurate.shard import shard
 from facecurate.stats import Stats
@@ -81,7 +82,19 @@ def prepare(
     """Imports, crops by the given boxes and shards what is missing; tells each step it runs."""
     done = import_linked(dataset, link, workers=workers, progress=progress)
     say(f"import {link.dataset}: {done}")
-    done = detect(dataset, detector="given", min_face=0, workers=workers, progress=progress)
+    with _command(f"detect {dataset.name} --detector given --min-face 0 --redo"):
+        done = detect(dataset, detector="given", min_face=0, workers=workers, progress=progress)
     say(f"detect --detector given: {done}")
     if shards:
-        say(f"shard: {shard(dataset, workers=workers, progress=progress)}")
+        with _command(f"shard {dataset.name} --redo"):
+            done = shard(dataset, workers=workers, progress=progress)
+        say(f"shard: {done}")
+
+
+@contextmanager
+def _command(words: str) -> Iterator[None]:
+    """Names the command that mends a step which was run with other settings."""
+    try:
+        yield
+    except SettingsError as error:
+        raise SettingsError(f"{error}: facecurate {words}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -48,7 +49,10 @@ def redundancy_report(
         inputs = {"faces": faces.digest(), "embeddings": pool.digest()}
         if table_is_current(dataset.url, "redundancy", settings=settings, inputs=inputs, redo=redo):
             stats = Pool(dataset.url).info("redundancy").stats
-            return stats.noted(_sentence_of(dataset), "the report was up to date")
+            result = _stored(dataset)
+            return stats.noted(result["sentence"], "the report was up to date").with_facts(
+                result=result
+            )
         progress(0, 3)
         frames = Frames.read(dataset, pool)
         progress(1, 3)
@@ -67,11 +71,9 @@ def redundancy_report(
         )
 
 
-def _sentence_of(dataset: Dataset) -> str:
-    import json
-
-    told = json.loads(storage.read(dataset.path("redundancy.json")))
-    return str(told["result"]["sentence"])
+def _stored(dataset: Dataset) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(storage.read(dataset.path("redundancy.json")))["result"]
+    return result
 
 
 # -- the frames --------------------------------------------------------------------------------

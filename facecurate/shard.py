@@ -142,6 +142,11 @@ class Ledger:
         dropped |= {k: v for k, v in _tombstoned(dataset, rows).items() if k not in dropped}
         if subset:
             listed = _subset_keys(subset)
+            unknown = len(listed.difference(row["key"] for row in rows))
+            if unknown == len(listed):
+                raise FacecurateError(f"no key of {subset} is a face of {dataset.name}")
+            if unknown:
+                remarks.append(f"{unknown:,} keys of {storage.name(subset)} are not here")
             unlisted = (r["key"] for r in rows if r["key"] not in listed)
             dropped |= {k: ("shard", "not_in_subset", None) for k in unlisted if k not in dropped}
         return Ledger(rows, dropped, tuple(remarks), steps)
@@ -266,9 +271,9 @@ def plan_shards(
     order = sorted(kept, key=lambda row: _place(settings["seed"], row["key"]))
     tasks: list[ShardTask] = []
     for rows in _cut(order, sizes, settings["shard_size"]):
-        listed = hashlib.sha256("\n".join(row["key"] for row in rows).encode()).hexdigest()
+        told = hashlib.sha256(b"\n".join(_metadata(row) for row in rows)).hexdigest()
         parts = sorted({row["part"] for row in rows})
-        inputs = {f"faces/{stem}.tar": lineage[stem] for stem in parts} | {"keys": listed}
+        inputs = {f"faces/{stem}.tar": lineage[stem] for stem in parts} | {"rows": told}
         name = f"train-{len(tasks):06d}"
         tasks.append(ShardTask(name, folder, faces.url, tuple(rows), settings, inputs))
     return tasks

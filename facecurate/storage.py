@@ -20,7 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-from facecurate.errors import DamagedError, NoSpaceError
+from facecurate.errors import DamagedError, FacecurateError, NoSpaceError, UsageError
+from facecurate.text import printable
 
 TEMPORARY = ".tmp-"
 _BLOCK = 1 << 20
@@ -58,7 +59,18 @@ def _filesystem(protocol: str) -> Any:
     import fsspec
 
     # Workers write where this process lists: a listing kept from before would hide their parts.
-    return fsspec.filesystem(protocol, use_listings_cache=False)
+    try:
+        return fsspec.filesystem(protocol, use_listings_cache=False)
+    except ImportError as error:
+        raise FacecurateError(
+            f"{printable(protocol, 40)}:// needs a package that is not installed: "
+            f"{printable(error, 200)}"
+        ) from error
+    except ValueError as error:
+        raise UsageError(
+            f"{printable(protocol, 40)}:// is no place for files ({printable(error, 200)}): "
+            "give a folder or a URL like s3://BUCKET/FOLDER"
+        ) from error
 
 
 def _remote(url: str) -> Any:

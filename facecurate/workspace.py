@@ -124,8 +124,11 @@ class Workspace:
         found = [n for n in storage.list(self.url) if _NAME.fullmatch(n) and n not in RESERVED]
         return [n for n in found if storage.list(storage.join(self.url, n, "photos"))]
 
-    def only(self, command: str = "COMMAND") -> str:
-        """The name of the only dataset; an error that lists what to type if it is not clear."""
+    def only(self, template: str = "COMMAND {}") -> str:
+        """The name of the only dataset; an error that lists what to type if it is not clear.
+
+        ``template``: a command with ``{}`` where the name goes.
+        """
         names = self.names()
         if len(names) == 1:
             return names[0]
@@ -134,7 +137,7 @@ class Workspace:
                 f"no dataset in {self.url} yet: try 'facecurate demo', "
                 "or 'facecurate import FOLDER' with photos of your own"
             )
-        lines = "; ".join(f"facecurate {command} {n}" for n in names)
+        lines = "; ".join(f"facecurate {template.format(n)}" for n in names)
         raise UsageError(f"{len(names)} datasets in {self.url}: type one of: {lines}")
 
     def runs(self) -> list[str]:
@@ -225,10 +228,8 @@ def links(workspace: str) -> dict[str, list[Link]]:
 
 
 def _read_links(url: str, workspace: str) -> list[Link]:
-    if not storage.exists(url):
-        return []
     try:
-        table = tomllib.loads(storage.read(url).decode()).get("links", {})
+        table = tomllib.loads(_text(url)).get("links", {})
         return [_link(dataset, entry, workspace) for dataset, entry in table.items()]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FacecurateError(f"{url} cannot be read as links: {error}") from error
@@ -240,17 +241,64 @@ def _link(dataset: str, entry: Mapping[str, Any], workspace: str) -> Link:
     return Link(dataset, root, bool(entry.get("rendered", False)), name)
 
 
+def _text(url: str) -> str:
+    return storage.read(url).decode() if storage.exists(url) else ""
+
+
 def add_link(url: str, dataset: str, **entry: str | bool) -> None:
-    """Writes one link into a ``facecurate.toml``, keeping the others."""
-    table: dict[str, dict[str, Any]] = {}
-    if storage.exists(url):
-        table = tomllib.loads(storage.read(url).decode()).get("links", {})
-    table[dataset] = entry
-    lines = ["# Where the files of known datasets lie; written by 'facecurate datasets link'.\n"]
+    """Writes one link into a ``facecurate.toml``, keeping the others and all else that is there.
+
+    Only the tables of links are written anew. Raises FacecurateError for a file that is no TOML, or
+    whose links are written in a way that cannot be taken out of it; the file is then as it was.
+    """
+    with _file_lock(url):
+        try:
+            before = _text(url)
+            document = tomllib.loads(before)
+            document["links"] = {**document.get("links", {}), dataset: entry}
+        except (ValueError, TypeError) as error:
+            raise FacecurateError(f"{url} cannot be read as links: {error}") from error
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
+            after = _other_text(before) + _link_tables(document["links"])
+            if tomllib.loads(after) == document:
+                storage.write_atomic(url, after.encode())
+                return
+    lines = "; ".join(f"{key} = {_toml(value)}" for key, value in sorted(entry.items()))
+    raise FacecurateError(
+        f"{url} holds links that were written by hand: add these lines to it yourself: "
+        f"[links.{json.dumps(dataset)}]; {lines}"
+    )
+
+
+_TABLE = re.compile(r"^(?=[ \t]*\[)", re.MULTILINE)
+_LINKS_TABLE = re.compile(r"""[ \t]*\[[ \t]*(links|"links"|'links')[ \t]*[.\]]""")
+
+
+def _other_text(text: str) -> str:
+    """The text of a ``facecurate.toml`` without its tables of links; a comment for a new one."""
+    kept = "".join(block for block in _TABLE.split(text) if not _LINKS_TABLE.match(block)).rstrip()
+    comment = "# Where the files of known datasets lie; written by 'facecurate datasets link'."
+    return (kept or comment) + "\n"
+
+
+def _link_tables(table: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = []
     for known, values in sorted(table.items()):
         lines.append(f"\n[links.{json.dumps(known)}]\n")
         lines += [f"{key} = {_toml(value)}\n" for key, value in sorted(values.items())]
-    storage.write_atomic(url, "".join(lines).encode())
+    return "".join(lines)
+
+
+@contextlib.contextmanager
+def _file_lock(url: str) -> Iterator[None]:
+    """Holds a file while it is read and written anew; waits for others that do the same."""
+    path = f"{url}.lock" if storage.is_local(url) else _lock_path(url)
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    try:
+        with filelock.FileLock(path, timeout=30):
+            yield
+    except filelock.Timeout as error:
+        raise LockedError(f"{url} is being written by another command: wait for it") from error
 
 
 def _toml(value: str | bool) -> str:

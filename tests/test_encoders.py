@@ -1,11 +1,16 @@
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 
-from facecurate.encoders import DCT_DEFINITION, ENCODERS, module_encoder
+from facecurate import backbones
+from facecurate.encoders import DCT_DEFINITION, ENCODERS, load_encoder, module_encoder
+from facecurate.errors import DamagedError, FacecurateError
 
 
 def picture(seed: int, height: int = 64, width: int = 64) -> np.ndarray:
@@ -108,3 +113,45 @@ def test_a_module_that_gives_no_vectors_is_refused() -> None:
     settings = {"mean": (0.0,) * 3, "std": (1.0,) * 3, "size": 4, "sha256": "ab"}
     with pytest.raises(ValueError, match=r"not \(B, d\)"):
         module_encoder("odd", torch.nn.Flatten(0), **settings)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def closed_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that nobody listens to: what is fetched fails at once, and says so."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache" / name)
+
+
+@pytest.mark.usefixtures("closed_network")
+def test_torchvision_weights_are_fetched() -> None:
+    with pytest.raises(FacecurateError, match=r"could not fetch it \(download\.pytorch\.org: "):
+        load_encoder("torchvision:resnet18", "")
+
+
+def weights_file(path: Path, state: dict[str, torch.Tensor]) -> str:
+    notes = {"facecurate.format": "1", "arch": '"resnet18-half"', "input_size": "32"}
+    path.write_bytes(safetensors.torch.save(state, notes))
+    return f"file:{path}"
+
+
+def test_a_published_classifier_is_an_encoder_without_its_last_layer(tmp_path: Path) -> None:
+    """Such files have a classifier, and old ones no counters of batches."""
+    state = backbones.build("resnet18-half", seed=3).state_dict()
+    plain = load_encoder(weights_file(tmp_path / "a.safetensors", state), "")
+    published = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    published |= {"fc.weight": torch.ones(10, 256), "fc.bias": torch.ones(10)}
+    encoder = load_encoder(weights_file(tmp_path / "b.safetensors", published), "")
+    crops = [picture(1), picture(2)]
+    assert (encoder.encode(crops) == plain.encode(crops)).all()
+
+
+@pytest.mark.parametrize("change", ["missing", "deeper"])
+def test_weights_of_another_network_are_refused(tmp_path: Path, change: str) -> None:
+    state = backbones.build("resnet18-half", seed=3).state_dict()
+    if change == "missing":
+        del state["layer1.0.conv1.weight"]
+    else:
+        state["layer1.2.conv1.weight"] = torch.ones(32, 32, 3, 3)
+    with pytest.raises(DamagedError, match=r"does not fit resnet18-half: layer1\.\d\.conv1"):
+        load_encoder(weights_file(tmp_path / "a.safetensors", state), "")

@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 
@@ -102,6 +103,40 @@ def test_every_decoder_gives_the_same_picture(choice, monkeypatch):
     assert abs(decode(tiny.jpeg(pixels), None).astype(int) - reference).mean() < 4
     with pytest.raises((ValueError, OSError, RuntimeError)):
         decode(tiny.jpeg(pixels)[:900], None)
+
+
+def huge_jpeg(side: int = 16_000) -> bytes:
+    """A few hundred bytes whose header promises ``side`` x ``side`` progressive pixels."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "JPEG", progressive=True)
+    data = bytearray(file.getvalue())
+    size = data.index(b"\xff\xc2") + 5  # marker, length, precision, then height and width
+    data[size : size + 4] = side.to_bytes(2, "big") * 2
+    return bytes(data)
+
+
+@pytest.mark.parametrize("choice", ["simplejpeg", "torchvision", "pillow"])
+def test_every_decoder_looks_at_the_size_before_it_takes_memory(choice):
+    decode = {
+        "simplejpeg": decoding._simplejpeg,
+        "torchvision": decoding._torchvision,
+        "pillow": lambda: decoding._pillow,
+    }[choice]()
+    assert len(huge_jpeg()) < 1000
+    with pytest.raises(ValueError, match="too_many_pixels"):
+        decode(huge_jpeg(), 64)
+
+
+def test_a_sample_that_would_take_all_memory_counts_as_damaged(tmp_path):
+    items = tiny.faces(3)
+    folder = tiny.write_shards(tmp_path, items)
+    tar, rows = folder / "shards/train-000000.tar", tiny.read_rows(folder / "shards")
+    data, (offset, size), bad = tar.read_bytes(), rows[1][2:4], huge_jpeg()
+    assert data[offset : offset + size] == tiny.jpeg(items[1].pixels) and len(bad) < size
+    tar.write_bytes(data[:offset] + bad.ljust(size, b"\0") + data[offset + size :])
+    with pytest.raises(DamagedError, match=rf"key {items[1].key}.*too_many_pixels: 16000 x 16000"):
+        FaceShards(str(folder)).image(1)
+    assert FaceShards(str(folder), on_error="skip").batch(range(3)).damaged == 1
 
 
 def test_a_reduced_crop_keeps_its_geometry():

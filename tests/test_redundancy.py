@@ -118,6 +118,8 @@ def test_the_same_call_again_reads_what_is_there(tmp_path: Path) -> None:
     dataset = chain.world(tmp_path, "redundancy")
     before = chain.files(dataset)
     stats = redundancy_report(dataset, load_encoder("dct", dataset.workspace))
+    stored = json.loads(storage.read(dataset.path("redundancy.json")))["result"]
+    assert stats.facts["result"] == stored
     assert "the report was up to date" in str(stats) and "17 distinct frames" in str(stats)
     redundancy_report(dataset, load_encoder("dct", dataset.workspace), redo=True)
     assert chain.files(dataset) == before

@@ -14,9 +14,10 @@ from typing import ClassVar
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.registry import known_implementations
 
 from facecurate import storage
-from facecurate.errors import DamagedError, NoSpaceError
+from facecurate.errors import DamagedError, FacecurateError, NoSpaceError, UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -302,3 +303,18 @@ def test_parallel_appends_do_not_mix(tmp_path):
     writers = [subprocess.Popen([sys.executable, "-c", script, str(log), c], env=env) for c in "ab"]
     assert [w.wait() for w in writers] == [0, 0]
     assert sorted(log.read_text().split()) == ["a" * 500] * 200 + ["b" * 500] * 200
+
+
+# -- places that are not there ------------------------------------------------------------------
+
+
+def test_a_protocol_that_nobody_knows_is_told():
+    with pytest.raises(UsageError, match="foo:// is no place for files.*give a folder or a URL"):
+        storage.exists("foo://x/y")
+
+
+def test_a_protocol_whose_package_is_missing_says_which(monkeypatch):
+    known = {"class": "no_such_package.Files", "err": "Install no-such-package to read far://"}
+    monkeypatch.setitem(known_implementations, "far", known)
+    with pytest.raises(FacecurateError, match="far:// needs a package.*Install no-such-package"):
+        storage.read("far://x/y")

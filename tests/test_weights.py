@@ -279,3 +279,19 @@ def test_torchvision_weights_are_checked_by_the_digits_of_their_name():
     assert asked[0][0].endswith("/resnet50-0676ba61.pth")
     with pytest.raises(FacecurateError, match="no ImageNet weights"):
         weights.resolve("torchvision:resnet5000", workspace="x", download=download)
+
+
+def test_the_offline_line_of_torchvision_names_only_ways_that_exist():
+    with pytest.raises(FacecurateError) as told:
+        weights.resolve("torchvision:resnet50", workspace="x")
+    line = str(told.value)
+    assert "it is not here" in line and weights.FOLDER_VARIABLE in line and "--weights" not in line
+
+
+@pytest.mark.parametrize("text", ["evaluate", "run:evaluate"])
+def test_the_folder_of_the_benchmark_is_no_run(text):
+    with pytest.raises(UsageError, match="'evaluate' is reserved"):
+        weights.parse(text)
+    with pytest.raises(UsageError, match="'evaluate' is reserved"):
+        weights.names.run_name("evaluate")
+    assert weights.names.run_name("evaluate-2") == "evaluate-2"

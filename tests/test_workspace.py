@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_the_only_dataset_needs_no_name(place):
     assert Workspace(place).only() == "a"
     dataset(place, "b")
     with pytest.raises(UsageError, match=r"facecurate detect a; facecurate detect b$") as two:
-        Workspace(place).only("detect")
+        Workspace(place).only("detect {}")
     assert (none.value.exit_code, two.value.exit_code) == (1, 2)
 
 
@@ -271,3 +272,56 @@ def test_damaged_links_are_named(place, text):
     with pytest.raises(FacecurateError, match="cannot be read as links") as told:
         links(place)
     assert workspace.user_config() in str(told.value)
+
+
+OWN = """# mine
+[[rules]]
+list = [
+    ["a"],
+]
+text = '''
+[links.no]
+'''
+
+["links" . a]  # told by hand
+root = "/a"
+
+[links_of_mine]
+root = "/not one of ours"
+"""
+
+
+def test_what_else_is_in_the_file_stays(place):
+    config = storage.join(place, workspace.CONFIG)
+    storage.write_atomic(config, OWN.replace("[links.no]", "links.no").encode())
+    for _ in range(2):
+        add_link(config, "b", root="/b")
+    text = storage.read(config).decode()
+    assert text.startswith("# mine\n[[rules]]\nlist = [\n") and text.count("/b") == 1
+    assert "[links_of_mine]" in text
+    assert {name: link.root for name, (link,) in links(place).items()} == {"a": "/a", "b": "/b"}
+
+
+@pytest.mark.parametrize("text", [OWN, 'links.a.root = "/a"\n', 'links = {a = {root = "/a"}}\n'])
+def test_what_cannot_be_rewritten_is_left_and_the_lines_are_told(place, text):
+    config = storage.join(place, workspace.CONFIG)
+    storage.write_atomic(config, text.encode())
+    with pytest.raises(FacecurateError) as told:
+        add_link(config, "b", root="/b")
+    assert str(told.value).endswith('add these lines to it yourself: [links."b"]; root = "/b"')
+    assert storage.read(config).decode() == text
+
+
+@pytest.mark.parametrize("text", ["links = 3", "[links", "\xff\xfe\0"])
+def test_a_link_into_a_damaged_file_is_refused_and_the_file_left(text):
+    storage.write_atomic(workspace.user_config(), text.encode("latin-1"))
+    with pytest.raises(FacecurateError, match="cannot be read as links"):
+        add_link(workspace.user_config(), "300w", root="/a")
+    assert storage.read(workspace.user_config()) == text.encode("latin-1")
+
+
+def test_links_written_at_once_are_all_kept(tmp_path):
+    config = str(tmp_path / workspace.CONFIG)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: add_link(config, f"d{i}", root="/x"), range(40)))
+    assert len(links(str(tmp_path))) == 40

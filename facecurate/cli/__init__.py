@@ -60,9 +60,13 @@ def run(arguments: list[str]) -> int:
         return result if isinstance(result, int) else 0
     except FacecurateError as error:
         return _told(state, str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.UsageError as error:
         usage = error.ctx.get_usage() + "\n" if error.ctx else ""
-        click.echo(f"{usage}Error: {printable(error.format_message(), 2000)}", err=True)
+        lines = [printable(line, 2000) for line in error.format_message().splitlines()]
+        click.echo(usage + "Error: " + "\n".join(lines), err=True)
         return 2
     except click.ClickException as error:
         return _told(state, error.format_message(), error.exit_code)

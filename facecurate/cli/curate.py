@@ -57,6 +57,8 @@ def import_(
         from facecurate.prepare import import_linked
 
         target = state.workspace.dataset(name or link.name or source)
+        if target.name in manifest.names() and (link.rendered or target.name != link.dataset):
+            raise UsageError(f"'{target.name}' is kept for the real {target.name}: choose --name")
         state.run(target, "photos", lambda p: import_linked(target, link, progress=p, **options))
         return
     if not storage.is_folder(source):
@@ -82,8 +84,20 @@ def import_(
 )
 @click.option("--weights", metavar="FILE", help="The detector's weights, instead of the fetched.")
 @click.option("--crop", type=click.Choice(CROPS), default="box", show_default=True)
-@click.option("--crop-size", type=int, default=256, show_default=True, help="Largest, in pixels.")
-@click.option("--min-face", type=float, default=40, show_default=True, help="Longer side, pixels.")
+@click.option(
+    "--crop-size",
+    type=click.IntRange(16, 4096),
+    default=256,
+    show_default=True,
+    help="Largest, in pixels.",
+)
+@click.option(
+    "--min-face",
+    type=click.FloatRange(min=0),
+    default=40,
+    show_default=True,
+    help="Longer side, pixels.",
+)
 @click.option("--threshold", type=float, help="Lowest score.  [default: the detector's]")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @workers_option
@@ -302,7 +316,7 @@ def status(state: State, name: str | None) -> None:
     from facecurate.inspect import status
 
     stages = status(dataset)
-    if not state.json:
+    if not (state.json or state.quiet):
         for stage in stages:
             click.echo(f"{stage.name:<24} {stage.state:<20} {stage.stats}")
     told = {s.name: {"state": s.state, **s.stats.to_json()} for s in stages}
@@ -322,12 +336,12 @@ def why(state: State, key: str, name: str | None) -> None:
     Example:
       facecurate why mine-00d7a3f1c2b4e596_000
     """
-    dataset = existing(state, name)
+    dataset = existing(state, name, "why KEY --name {}")
     from facecurate.inspect import why
     from facecurate.text import printable
 
     events = why(dataset, key)
-    if not state.json:
+    if not (state.json or state.quiet):
         for event in events:
             words = ", ".join(f"{k} {_short(v)}" for k, v in event.items() if k != "table")
             click.echo(printable(f"{event['table']:<24} {words}", 1000))

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from facecurate.workspace import Dataset, Link
 
 
-def existing(state: State, name: str | None) -> Dataset:
+def existing(state: State, name: str | None, template: str = "") -> Dataset:
     """The dataset that a step works on; without a name the workspace's only one.
 
-    Raises FacecurateError or UsageError with the line to type instead.
+    ``template``: how the command is typed with a name in place of ``{}``. Raises FacecurateError
+    or UsageError with the line to type instead.
     """
     workspace = state.workspace
     if name is None:
-        name = workspace.only(click.get_current_context().info_name or "COMMAND")
+        name = workspace.only(template or f"{click.get_current_context().info_name} {{}}")
         state.say(f"dataset {name}")
     if name in workspace.names():
         return workspace.dataset(name)
@@ -60,8 +61,11 @@ def prepared(
 
     ``root``: the files of a known dataset that is not linked. Raises as ``existing`` does.
     """
+    from facecurate.datasets import manifest
     from facecurate.workspace import Link
 
+    if root and name not in manifest.names():
+        raise UsageError("--root goes with the name of a known dataset: see 'facecurate datasets'")
     if name is None:
         return existing(state, None)
     link = Link(name, root) if root else _link_behind(state, name, rendered)

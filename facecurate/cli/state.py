@@ -222,8 +222,3 @@ def worker_count(workers: int | None) -> int:
     from facecurate.workers import usual_workers
 
     return usual_workers() if workers is None else workers
-
-
-def example(*lines: str) -> str:
-    """The end of a command's help."""
-    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)

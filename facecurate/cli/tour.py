@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from facecurate.cli.state import State, common, worker_count, workers_option
+from facecurate.cli.state import State, common, redo_option, worker_count, workers_option
 
 
 @click.command(short_help="The whole chain on rendered faces, in minutes.")
@@ -12,8 +12,9 @@ from facecurate.cli.state import State, common, worker_count, workers_option
 @click.option("--faces", type=click.IntRange(min=40), default=2000, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @workers_option
+@redo_option
 @common
-def demo(state: State, out: str, faces: int, seed: int, workers: int | None) -> None:
+def demo(state: State, out: str, faces: int, seed: int, workers: int | None, redo: bool) -> None:
     r"""Render faces, then import, detect, dedupe, measure, shard, pre-train and evaluate them.
 
     Ends with a table and one page. No download, no key, nobody's pictures.
@@ -31,10 +32,11 @@ def demo(state: State, out: str, faces: int, seed: int, workers: int | None) -> 
             faces=faces,
             seed=seed,
             workers=worker_count(workers),
+            redo=redo,
             say=state.say,
             progress=progress,
         )
-    if not state.json:
+    if not (state.json or state.quiet):
         click.echo(result.table)
     state.finish(str(result), result.facts)
 

@@ -92,11 +92,14 @@ def _run_folder(state: State, name: str) -> Dataset:
 
 def _shards(state: State, given: str) -> str:
     """The url of the shards: the workspace's own, a dataset's, a folder or a pattern."""
+    from facecurate import storage
     from facecurate.errors import FacecurateError
 
     if given and ("/" in given or given.endswith(".tar")):
         return given
-    dataset = existing(state, given or None)
+    if given and given not in state.workspace.names() and storage.is_folder(given):
+        return given
+    dataset = existing(state, given or None, "pretrain --shards {}")
     if not dataset.has("shards", "index.parquet"):
         raise FacecurateError(f"{dataset.name} has no shards yet: facecurate shard {dataset.name}")
     return dataset.path("shards")
@@ -123,12 +126,16 @@ def _labelled(state: State, name: str, *, workers: int, rendered: bool) -> Label
     """A linked dataset with its shards, made on first use."""
     from facecurate.cli.names import linked
     from facecurate.datasets import manifest
+    from facecurate.errors import UsageError
     from facecurate.tasks import Labelled, dataset_info
 
     dataset = prepared(state, name, workers=workers, shards=True, rendered=rendered)
     link = linked(state, name, rendered=rendered)
-    known = manifest.load(link.dataset if link else _source(dataset) or name)
-    stand_in = link.rendered if link else _is_rendered(dataset)
+    source = link.dataset if link else _source(dataset)
+    if source not in manifest.names():
+        raise UsageError(f"{dataset.name} has no labels of a task: see 'facecurate datasets'")
+    known = manifest.load(source)
+    stand_in = _is_rendered(dataset) or (link is not None and link.rendered)
     return Labelled(dataset_info(known, rendered=stand_in), dataset.path("shards"))
 
 
@@ -219,7 +226,13 @@ def finetune(
         out_url=storage.join(state.workspace.url, "runs", "evaluate"),
         workspace=state.workspace.url,
     )
-    with _run_folder(state, "evaluate").lock("finetune"), state.progress("steps") as progress:
+    place = _run_folder(state, "evaluate")
+    with (
+        place.lock("finetune"),
+        state.logged(place) as counts,
+        state.progress("steps") as progress,
+    ):
+        counts |= {"cells": 1}
         result = finetune_cell(
             cell.config,
             cell.shards,
@@ -281,6 +294,11 @@ def evaluate(
     chosen = _chosen(state, split(tasks), split(names), rendered)
     arms = split(weights) or ["scratch", *(f"run:{run}" for run in state.workspace.runs())]
     out = storage.join(state.workspace.url, "runs", "evaluate")
+    if dry_run:
+        chosen = [name for name in chosen if _is_ready(state, name, rendered)]
+        if not chosen:
+            state.finish("no dataset is ready: the plan comes with the first run", {"cells": []})
+            return
     cells = plan(
         [_labelled(state, name, workers=count, rendered=rendered) for name in chosen],
         [make_arm(word, workspace=state.workspace.url) for word in arms],
@@ -304,7 +322,7 @@ def evaluate(
         with state.progress("steps") as progress:
             result = evaluate(cells, out, workers=count, progress=progress)
         counts |= {"cells": len(cells), "trained": result.trained}
-    if not state.json:
+    if not (state.json or state.quiet):
         click.echo(text_page(result.finished))
     state.finish(
         str(result),
@@ -317,15 +335,26 @@ def evaluate(
     )
 
 
+def _is_ready(state: State, name: str, rendered: bool) -> bool:
+    """Whether a dataset's shards are there; says so if they would be made first."""
+    from facecurate.cli.names import linked
+
+    link = linked(state, name, rendered=rendered)
+    ready = state.workspace.dataset((link and link.name) or name).has("shards", "dataset.json")
+    if not ready:
+        state.say(f"{name} would be imported, cropped and sharded first; its cells are not listed")
+    return ready
+
+
 def _print_plan(state: State, cells: tuple[Cell, ...]) -> None:
-    if not state.json:
+    if not (state.json or state.quiet):
         for cell in cells:
             click.echo(f"{'done   ' if cell.done else 'to do  '}{cell.name}")
 
 
 def _chosen(state: State, tasks: list[str], names: list[str], rendered: bool) -> list[str]:
     """The datasets to evaluate on: those named, or every linked one that has a task here."""
-    from facecurate.datasets import manifest
+    from facecurate.datasets import DATASETS, manifest
     from facecurate.errors import FacecurateError, UsageError
     from facecurate.tasks import TASKS
     from facecurate.workspace import links
@@ -336,10 +365,14 @@ def _chosen(state: State, tasks: list[str], names: list[str], rendered: bool) ->
     if names:
         return names
     wanted = set(tasks or TASKS)
+    every_link = links(state.workspace.url)
+    for name in sorted(set(every_link).difference(DATASETS)):
+        state.say(f"{name} is linked but no adapter reads it yet: left out")
     found = {
         name
-        for name, every in links(state.workspace.url).items()
-        if wanted.intersection(manifest.load(name).tasks)
+        for name, every in every_link.items()
+        if name in DATASETS
+        and wanted.intersection(manifest.load(name).tasks)
         and (not rendered or any(link.rendered for link in every))
     }
     if not found:

@@ -156,13 +156,6 @@ def invert(matrix: ArrayLike) -> Points:
     return np.column_stack([back, -back @ m[:, 2]]).reshape(6)
 
 
-def transform_box(matrix: ArrayLike, box: ArrayLike) -> Points:
-    """The upright box (4,) about the four mapped corners of ``box`` (x0, y0, x1, y1)."""
-    x0, y0, x1, y1 = np.asarray(box, np.float64)
-    corners = map_points(matrix, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
-    return np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-
-
 def corners(matrix: ArrayLike, size: int) -> Points:
     """The crop's four corners in the photo, (4, 2), in turn from the upper left."""
     low, high = -0.5, size - 0.5

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from facecurate.errors import FacecurateError, UsageError
+from facecurate.errors import UsageError
 
 Image = NDArray[np.uint8]  # (h, w, 3) RGB
 Floats = NDArray[np.float32]
@@ -124,15 +124,3 @@ def only_cpu(name: str, device: str) -> None:
     """Refuses any other device for a detector that runs on the CPU alone."""
     if device != "cpu":
         raise UsageError(f"the {name} detector runs on the CPU: leave out --device {device}")
-
-
-def check_device(device: str) -> str:
-    """``device`` if torch can use it; else an error that proposes the CPU."""
-    import torch
-
-    kind = device.split(":")[0]
-    if kind not in ("cpu", "cuda"):
-        raise UsageError(f"--device {device} is unknown: give cpu or cuda")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise FacecurateError("torch sees no CUDA device here: use --device cpu")
-    return device

@@ -16,6 +16,7 @@ import torch
 from torchvision.ops import nms
 
 from facecurate import fetch, storage
+from facecurate.backbones import check_device
 from facecurate.errors import MissingExtraError
 from facecurate.faces import base, retinaface
 from facecurate.faces.base import Detection, Image
@@ -76,7 +77,7 @@ def retinaface_pytorch(*, weights: str | None, threshold: float | None, device: 
     name = "retinaface-pytorch"
     level = retinaface.THRESHOLD if threshold is None else threshold
     base.check_threshold(name, level, 0.0, 1.0)
-    base.check_device(device)
+    check_device(device)
     net = network()
     path = locate(KNOWN["retinaface"], weights, download=fetch.download)
     net.load_state_dict(load_state_dict(path))

@@ -24,6 +24,7 @@ from torch import Tensor
 from torchvision.ops import nms
 
 from facecurate import fetch, storage
+from facecurate.backbones import check_device
 from facecurate.faces import base
 from facecurate.faces.base import Detection, Image
 from facecurate.faces.retinaface_net import Offsets, RetinaFace, build
@@ -147,7 +148,7 @@ def _load(
     name: str, recipe: Recipe, given: str | None, threshold: float | None, device: str
 ) -> RetinaFaceDetector:
     level = base.check_threshold(name, THRESHOLD if threshold is None else threshold, 0.0, 1.0)
-    base.check_device(device)
+    check_device(device)
     path = locate(KNOWN[name], given, download=fetch.download)
     net = build(recipe.arch, load_state_dict(path)).to(device)
     about = settings(name, level, storage.digest(path))

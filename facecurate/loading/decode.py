@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from facecurate import images
+
 Pixels = NDArray[np.uint8]
 
 
@@ -19,12 +21,13 @@ def decode_jpeg(data: bytes, side: int | None = None) -> Pixels:
     """RGB pixels, (H, W, 3) uint8, or (side, side, 3) after a resize with antialiasing.
 
     A resize by s maps x to (x + 0.5) s - 0.5, pixel centres at integers; the aspect is not kept
-    (crops are square). Raises ValueError for bytes that are no whole JPEG.
+    (crops are square). Raises ValueError for bytes that are no whole JPEG, and, before memory is
+    taken for them, for more pixels than ``images.DEFAULT_LIMITS`` lets pass.
     """
     try:
         pixels = _decoder()(data, side)
     except (ValueError, OSError, RuntimeError, SyntaxError) as error:
-        raise ValueError(f"not a whole JPEG: {error}") from error
+        raise ValueError(f"not a JPEG that can be used: {error}") from error
     return pixels if side is None else resize(pixels, side)
 
 
@@ -51,6 +54,9 @@ def _simplejpeg() -> Callable[[bytes, int | None], Pixels]:
     import simplejpeg
 
     def decode(data: bytes, side: int | None) -> Pixels:
+        height, width, *_ = simplejpeg.decode_jpeg_header(data)
+        if width * height > images.DEFAULT_LIMITS.max_pixels:
+            raise ValueError(f"too_many_pixels: {width} x {height}")
         least = side or 0  # the inverse transform itself reduces by 2, 4 or 8, never below this
         pixels: Any = simplejpeg.decode_jpeg(data, min_height=least, min_width=least, min_factor=1)
         return np.asarray(pixels, np.uint8)
@@ -66,6 +72,7 @@ def _torchvision() -> Callable[[bytes, int | None], Pixels]:
     def decode(data: bytes, side: int | None) -> Pixels:
         if not data:
             raise ValueError("no bytes")
+        _check_header(data)
         packed = torch.from_numpy(np.frombuffer(data, np.uint8).copy())
         with warnings.catch_warnings():  # newer torchvision means to drop its decoders
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -76,7 +83,15 @@ def _torchvision() -> Callable[[bytes, int | None], Pixels]:
 
 
 def _pillow(data: bytes, side: int | None) -> Pixels:
+    _check_header(data)
     with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
         if side:
             image.draft("RGB", (side, side))
         return np.asarray(image.convert("RGB"), np.uint8)
+
+
+def _check_header(data: bytes) -> None:
+    try:
+        images.inspect(data)
+    except images.ImageRejectedError as error:
+        raise ValueError(str(error)) from error

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from facecurate import storage
+from facecurate.backbones import check_device
 from facecurate.loading import BatchOrder, FaceShards
 from facecurate.pretrain import run
 from facecurate.pretrain.config import PretrainConfig
@@ -55,7 +56,8 @@ def pretrain(
     The same call goes on where it stopped; on a CPU with the same number of threads the files are
     the same bytes as those of an unbroken run. ``stop`` is asked after each step: True writes a
     checkpoint and raises StoppedError. Raises SettingsError for a folder of another run,
-    FacecurateError for too few samples and for a collapse.
+    FacecurateError for too few samples, a device that is not here and for a collapse. With ``redo``
+    the first of the result's ``warnings`` says what was discarded.
     """
     shards = FaceShards(
         shards_url,
@@ -65,8 +67,11 @@ def pretrain(
         cache=_CACHE,
     )
     order = BatchOrder(len(shards), config.batch_size, config.seed)
-    finished = run.open_run(run_url, config, shards, redo=redo)
-    trainer = Trainer(config, order, run_url, device)
+    trainer = Trainer(config, order, run_url, check_device(device))
+    if redo:  # only now: what cannot start must not cost the weights that are there
+        discarded = run.discard(run_url)
+        trainer.warnings += [f"{discarded} discarded by --redo"] if discarded else []
+    finished = run.open_run(run_url, config, shards)
     trainer.restore()
     if finished:
         trainer.recall()

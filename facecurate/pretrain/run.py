@@ -20,14 +20,12 @@ KEEP = 2
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)\.pt")
 
 
-def open_run(url: str, config: PretrainConfig, shards: FaceShards, *, redo: bool) -> bool:
+def open_run(url: str, config: PretrainConfig, shards: FaceShards) -> bool:
     """Starts a run's folder, or checks that it is this run's; True if the run is finished.
 
     Raises SettingsError, naming the setting and both values, if another configuration or other
     data made what is there. Samples that were taken down meanwhile are no other data.
     """
-    if redo:
-        discard(url)
     target = storage.join(url, CONFIG)
     wanted = described(config, shards)
     if not storage.exists(target):
@@ -59,11 +57,25 @@ def _forgot_only(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     return same and now.get("emptied", 0) > before.get("emptied", 0)
 
 
-def discard(url: str) -> None:
-    """Removes what a run wrote; other files in its folder stay."""
+def discard(url: str) -> str:
+    """Removes what a run wrote; other files in its folder stay.
+
+    Returns what that was, for example ``1 finished run of 550 steps``; '' if there was no run.
+    """
+    told = _told(url)
     for name in storage.list(url):
         if name in (CONFIG, METRICS, WEIGHTS, "curves.html") or _CHECKPOINT.fullmatch(name):
             storage.delete(storage.join(url, name))
+    return told
+
+
+def _told(url: str) -> str:
+    if not any(storage.exists(storage.join(url, name)) for name in (CONFIG, WEIGHTS)):
+        return ""
+    finished = storage.exists(storage.join(url, WEIGHTS))
+    steps = _checkpoints(url)
+    length = f" of {steps[-1]:,} steps" if steps else ""
+    return f"1 {'finished' if finished else 'unfinished'} run{length}"
 
 
 def save_checkpoint(url: str, step: int, state: Mapping[str, Any], rows: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from facecurate.tasks.points import DatasetInfo
 from facecurate.tasks.recipe import Adapt, Arm, CellConfig, Recipe
 from facecurate.tasks.subsets import Fraction
 from facecurate.tasks.training import Trainee
-from facecurate.workers import Progress, Task, map_tasks, silent
+from facecurate.workers import Progress, Task, map_tasks, silent, single_thread
 
 Stop = Callable[[], bool]
 
@@ -62,13 +62,14 @@ def plan(
 ) -> tuple[Cell, ...]:
     """Every cell, draw by draw, so that a stopped evaluation has whole draws.
 
-    A cell's folder is named after its settings, data and weights: other settings are another cell.
+    A cell's folder is named after its settings, data and weights: other settings are another cell,
+    and what is asked for twice is one cell, not another draw.
     """
     if not (datasets and arms and fractions and adapts):
         raise UsageError("nothing to evaluate: give a dataset, weights and a fraction")
     draws = range(seeds) if isinstance(seeds, int) else seeds
     data = {one.shards: lineage(one.shards) for one in datasets}
-    cells = []
+    cells: dict[str, Cell] = {}
     for seed in draws:
         for one in datasets:
             for fraction in fractions:
@@ -84,8 +85,9 @@ def plan(
                         )
                         name = cell_name(config, data[one.shards])
                         url = storage.join(out_url, "cells", name)
-                        cells.append(Cell(name, config, one.shards, url, workspace))
-    return tuple(cells)
+                        cell = Cell(name, config, one.shards, url, workspace)
+                        cells.setdefault(name, cell)
+    return tuple(cells.values())
 
 
 def cell_name(config: CellConfig, data: dict[str, Any]) -> str:
@@ -131,10 +133,11 @@ def _seconds_of_step(config: CellConfig) -> float:
     trainee.training_mode()
     images = torch.zeros(recipe.batch, 3, recipe.side, recipe.side)
     seconds = []
-    for _ in range(2):
-        began = time.perf_counter()
-        trainee(images).square().mean().backward()  # type: ignore[no-untyped-call]
-        seconds.append(time.perf_counter() - began)
+    with single_thread():  # as the cells are trained
+        for _ in range(2):
+            began = time.perf_counter()
+            trainee(images).square().mean().backward()  # type: ignore[no-untyped-call]
+            seconds.append(time.perf_counter() - began)
     return min(seconds) * 1.2  # views, optimiser and scoring are about a fifth more
 
 

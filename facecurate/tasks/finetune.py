@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facecurate import FORMAT, records, storage
-from facecurate.backbones import Backbone, build
+from facecurate import FORMAT, fetch, records, storage
+from facecurate.backbones import build, from_state
 from facecurate.errors import DamagedError, FacecurateError, SettingsError
 from facecurate.loading import FaceShards
 from facecurate.pretrain import Augment
@@ -20,7 +20,7 @@ from facecurate.tasks import landmarks, subsets
 from facecurate.tasks.landmarks import LandmarkSet
 from facecurate.tasks.recipe import Arm, CellConfig
 from facecurate.tasks.training import Trainee, train
-from facecurate.weights import Weights, resolve
+from facecurate.weights import resolve
 from facecurate.workers import single_thread
 
 RESULTS, PREDICTIONS, SUBSET = "results.json", "predictions.npz", "subset.txt"
@@ -34,7 +34,7 @@ def make_arm(weights: str, *, workspace: str, arch: str = "resnet18-half") -> Ar
 
     Raises UsageError or FacecurateError where the weights are not to be had.
     """
-    found = resolve(weights, workspace=workspace)
+    found = resolve(weights, workspace=workspace, download=fetch.download)
     if found is None:
         return Arm("scratch", "scratch", arch)
     return Arm(weights, found.name, found.arch or arch, found.sha256)
@@ -192,25 +192,12 @@ def _packed(data: LandmarkSet, points: NDArray[np.float64], errors: NDArray[np.f
 
 
 def _trainee(config: CellConfig, points: int, workspace: str) -> Trainee:
-    found = resolve(config.arm.weights, workspace=workspace)
+    found = resolve(config.arm.weights, workspace=workspace, download=fetch.download)
     normal = Augment()
     if found is None:
         backbone = build(config.arm.arch, seed=config.seed)
         return Trainee(config, backbone, points, normal.mean, normal.std)
     if found.sha256 != config.arm.sha256:
         raise FacecurateError(f"{config.arm.name} was replaced while the cells were planned: rerun")
-    return Trainee(config, _loaded(found, config.arm.arch), points, found.mean, found.std)
-
-
-def _loaded(found: Weights, arch: str) -> Backbone:
-    """The backbone with these weights; a classifier among them is left out."""
-    backbone = build(arch, seed=0)
-    state = {k: v for k, v in found.state.items() if not k.startswith("fc.")}
-    wanted = backbone.state_dict()
-    wrong = [k for k, v in wanted.items() if k not in state or state[k].shape != v.shape]
-    if wrong:
-        raise DamagedError(
-            f"{found.name} does not fit {arch}: {wrong[0]} and {len(wrong) - 1} more"
-        )
-    backbone.load_state_dict({k: state[k] for k in wanted})
-    return backbone
+    backbone = from_state(found.state, config.arm.arch, found.name)
+    return Trainee(config, backbone, points, found.mean, found.std)

@@ -29,6 +29,7 @@ class Known:
     size: int  # bytes; the most that is ever fetched where ``sha256`` is not whole
     licence: str
     instead: str = ""  # what works without the file
+    by_option: bool = True  # --weights takes the path of such a file
 
     def accepts(self, digest: str) -> bool:
         """True if ``digest`` is this file's."""
@@ -125,10 +126,11 @@ def _fetched(known: Known, target: str, download: Download) -> str:
 
 def _missing(known: Known, why: str) -> str:
     digits = "" if len(known.sha256) == 64 else "..."
+    option = ", or give it by --weights" if known.by_option else ""
     line = (
         f"{known.name} needs {known.file} (SHA-256 {known.sha256}{digits}) and could not fetch it "
         f"({why}): get {known.url} and put it into {cache_folder()} or the folder "
-        f"{FOLDER_VARIABLE} names, or give it by --weights"
+        f"{FOLDER_VARIABLE} names{option}"
     )
     return f"{line}; {known.instead}" if known.instead else line
 

@@ -12,6 +12,7 @@ from facecurate.text import printable
 Kind = Literal["scratch", "run", "file", "torchvision", "timm", "published", "dct", "shape+hog"]
 PLAIN: tuple[Kind, ...] = ("scratch", "dct", "shape+hog")  # stand alone, need no file
 _PREFIXED: tuple[Kind, ...] = ("run", "file", "torchvision", "timm", "published")
+BENCHMARK = "evaluate"  # the folder among the runs that holds the cells of ``evaluate``
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -40,7 +41,7 @@ def parse(text: str) -> Reference:
         if colon and prefix == kind and rest:
             return Reference(kind, run_name(rest) if kind == "run" else rest)
     if not colon and _RUN.fullmatch(text):
-        return Reference("run", text)
+        return Reference("run", run_name(text))
     raise UsageError(
         f"no weights '{printable(text, 80)}': give scratch, run:NAME, file:PATH, torchvision:NAME, "
         "timm:NAME or published:NAME"
@@ -49,6 +50,10 @@ def parse(text: str) -> Reference:
 
 def run_name(name: str) -> str:
     """``name`` if a run may bear it; else UsageError."""
+    if name == BENCHMARK:
+        raise UsageError(
+            f"the name '{name}' is reserved for the benchmark: choose another run name"
+        )
     if not _RUN.fullmatch(name):
         raise UsageError(f"no run '{printable(name, 80)}': a run's name has letters, digits, . _ -")
     return name

@@ -163,7 +163,10 @@ def torchvision_weights(name: str, *, download: Download | None = None) -> Weigh
         raise FacecurateError(f"torchvision has no ImageNet weights '{printable(name)}'") from error
     file = published.url.rsplit("/", 1)[-1]
     digits = file.rsplit("-", 1)[-1].split(".")[0]
-    known = Known(f"torchvision:{name}", file, published.url, digits, 2_000_000_000, "BSD-3-Clause")
+    limit, licence = 2_000_000_000, "BSD-3-Clause"
+    known = Known(
+        f"torchvision:{name}", file, published.url, digits, limit, licence, by_option=False
+    )
     path = locate(known, download=download)
     look = published.transforms()
     return Weights(

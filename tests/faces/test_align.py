@@ -161,11 +161,6 @@ def test_unknown_points_stay_unknown_and_shapes_stay():
     np.testing.assert_array_equal(flat, [3, 5, np.nan, np.nan])
 
 
-def test_transform_box_encloses_the_turned_box():
-    quarter = [0, -1, 0, 1, 0, 0]  # (x, y) -> (-y, x)
-    np.testing.assert_allclose(align.transform_box(quarter, (1, 2, 3, 5)), [-5, 1, -2, 3])
-
-
 @pytest.mark.parametrize("scale", [2.0, 1.0, 0.7, 0.5, 0.4, 0.25, 0.1])
 @pytest.mark.parametrize("angle", [0.0, 0.3])
 def test_a_dot_lands_where_the_matrix_says(scale, angle):

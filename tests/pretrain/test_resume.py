@@ -107,6 +107,33 @@ def test_a_finished_run_is_not_trained_again(shards, unbroken):
     assert contents(unbroken) == before
 
 
+def copied(unbroken, folder):
+    for path in unbroken.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_redo_says_what_it_discarded(shards, unbroken, tmp_path):
+    copied(unbroken, tmp_path)
+    result = pretrain(shards, str(tmp_path), CONFIG, redo=True)
+    assert result.warnings == ("1 finished run of 9 steps discarded by --redo",)
+    assert result.resumed_from == 0 and contents(tmp_path) == contents(unbroken)
+    (tmp_path / "weights.safetensors").unlink()
+    again = pretrain(shards, str(tmp_path), CONFIG, redo=True)
+    assert again.warnings == ("1 unfinished run of 9 steps discarded by --redo",)
+    assert pretrain(shards, str(tmp_path / "new"), CONFIG.but(steps=1), redo=True).warnings == ()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_redo_on_a_device_that_is_not_here_discards_nothing(shards, unbroken, tmp_path):
+    before = copied(unbroken, tmp_path)
+    with pytest.raises(FacecurateError, match="no CUDA device here: leave out --device cuda"):
+        pretrain(shards, str(tmp_path), CONFIG, device="cuda", redo=True)
+    with pytest.raises(UsageError, match="give cpu or cuda"):
+        pretrain(shards, str(tmp_path), CONFIG, device="tpu", redo=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_a_finished_run_without_its_checkpoints_still_says_what_it_did(shards, unbroken, tmp_path):
     for name in SAME:
         (tmp_path / name).write_bytes((unbroken / name).read_bytes())

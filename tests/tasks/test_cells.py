@@ -204,3 +204,48 @@ def test_published_numbers_stand_beside_real_rows_only(shards, weights, tmp_path
     assert "Rendered faces" in pages[0] and "published" not in pages[0].replace("no published", "")
     assert "13.52" in pages[1] and "Rendered faces" not in pages[1]
     assert "none comparable" in pages[1]
+
+
+@pytest.fixture
+def closed_network(tmp_path, monkeypatch):
+    """A proxy that nobody listens to: what is fetched fails at once, and says so."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache" / name)
+
+
+@pytest.mark.usefixtures("closed_network")
+def test_torchvision_weights_are_fetched():
+    with pytest.raises(FacecurateError, match=r"could not fetch it \(download\.pytorch\.org: "):
+        make_arm("torchvision:resnet18", workspace="")
+
+
+def test_what_is_asked_for_twice_is_one_cell(shards, tmp_path):
+    def cells(times, seeds):
+        return plan(
+            [Labelled(INFO, shards)] * times,
+            [SCRATCH] * times,
+            [parse_fraction("20%")] * times,
+            seeds=seeds,
+            recipe=QUICK,
+            out_url=str(tmp_path),
+            workspace="",
+            adapts=["finetune"] * times,
+        )
+
+    assert cells(2, [0, 0]) == cells(1, 1) and len(cells(1, 1)) == 1
+    assert cells(2, 3) == cells(1, 3) and len(cells(1, 3)) == 3
+
+
+def test_the_estimate_times_one_thread_and_gives_the_others_back(shards, weights, tmp_path):
+    before, seen = torch.get_num_threads(), []
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(
+        lambda module, inputs: seen.append(torch.get_num_threads())
+    )
+    torch.set_num_threads(2)
+    try:
+        assert estimate(planned(shards, weights, tmp_path, seeds=1)).seconds > 0
+        assert set(seen) == {1} and torch.get_num_threads() == 2
+    finally:
+        hook.remove()
+        torch.set_num_threads(before)
