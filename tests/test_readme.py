@@ -53,6 +53,10 @@ def tour() -> list[str]:
     return block.strip().splitlines()
 
 
+def test_no_output_is_still_to_be_filled_in() -> None:
+    assert not re.findall(r"[A-Z]+_(?:OUTPUT|TREE)", README)
+
+
 def test_the_tree_is_the_house() -> None:
     assert tree() in README, "README needs this tree:\n" + tree()
 
