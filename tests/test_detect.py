@@ -191,7 +191,7 @@ def test_unmatched_given_rows_become_dropped_faces() -> None:
 
 @pytest.fixture(scope="module")
 def by_dlib(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    pytest.importorskip("dlib")
+    pytest.importorskip("dlib", reason="not installed: run 'make test'")
     dataset = chain.world(tmp_path_factory.mktemp("dlib"), "import")
     detect(dataset, detector="dlib")
     return dataset

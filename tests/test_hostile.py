@@ -160,7 +160,7 @@ def test_what_was_written_comes_back_as_it_was(tainted: Path) -> None:
 def test_dlib_and_its_rows_take_the_labels_too(
     tainted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("dlib")
+    pytest.importorskip("dlib", reason="not installed: run 'make test'")
     command = ["detect", NAME, "--detector", "dlib", "--redo", "--workers", "0"]
     assert run(words(tainted, *command)) == 0
     out, err = capsys.readouterr()

@@ -73,7 +73,7 @@ def imported(odd: Path, workspace: Path) -> Done:
 
 @pytest.fixture(scope="module")
 def detected(imported: Done, workspace: Path) -> Done:
-    pytest.importorskip("dlib")
+    pytest.importorskip("dlib", reason="not installed: run 'make test'")
     return command(workspace, "detect", "odd", "--detector", "dlib", "--workers", "1")
 
 

@@ -57,6 +57,13 @@ def test_no_output_is_still_to_be_filled_in() -> None:
     assert not re.findall(r"[A-Z]+_(?:OUTPUT|TREE)", README)
 
 
+def test_the_prose_quotes_the_numbers_of_the_demo_it_shows() -> None:
+    (demo,) = (b for b in blocks("text") if "the whole chain took" in b)
+    rows = [line for line in demo.splitlines() if line.startswith("50 of 300")]
+    scratch, swav = (re.findall(r"(\d+\.\d+) \[", row)[0] for row in rows)
+    assert f"({swav} against {scratch} over four paired" in README
+
+
 def test_the_tree_is_the_house() -> None:
     assert tree() in README, "README needs this tree:\n" + tree()
 

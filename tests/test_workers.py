@@ -152,7 +152,10 @@ def test_an_error_of_the_parent_ends_the_workers(tmp_path):
 
 @pytest.mark.timeout(90)
 def test_workers_start_after_torch_and_faiss_had_threads(tmp_path):
-    torch, faiss = pytest.importorskip("torch"), pytest.importorskip("faiss")
+    torch, faiss = (
+        pytest.importorskip("torch", reason="not installed: run 'make test'"),
+        pytest.importorskip("faiss", reason="not installed: run 'make test'"),
+    )
     vectors = torch.rand(2000, 64)
     assert (vectors @ vectors.T).shape == (2000, 2000)
     index = faiss.IndexFlatL2(64)
@@ -163,7 +166,10 @@ def test_workers_start_after_torch_and_faiss_had_threads(tmp_path):
 
 
 def test_threads_come_back_when_work_in_this_process_ends(monkeypatch):
-    cv2, pyarrow = pytest.importorskip("cv2"), pytest.importorskip("pyarrow")
+    cv2, pyarrow = (
+        pytest.importorskip("cv2", reason="not installed: run 'make test'"),
+        pytest.importorskip("pyarrow", reason="not installed: run 'make test'"),
+    )
     before = cv2.getNumThreads(), pyarrow.cpu_count()
     cv2.setNumThreads(3)
     pyarrow.set_cpu_count(5)

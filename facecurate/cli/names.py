@@ -97,6 +97,8 @@ def unknown(state: State, name: str) -> FacecurateError:
         return FacecurateError(not_linked(name))
     if storage.is_folder(name):
         return FacecurateError(f"{name} is a folder: facecurate import {name}")
+    if "/" in name or name.startswith("."):
+        return FacecurateError(f"{printable(name, 200)} is no folder: check the path")
     names = state.workspace.names()
     here = f"here are {', '.join(names)}" if names else "there is none here yet"
     return UsageError(f"no dataset '{printable(name, 80)}' in {state.workspace.url}: {here}")

@@ -149,6 +149,13 @@ def test_a_subset_that_names_no_face_is_an_error(practice: Path) -> None:
     assert command(practice, "shard", "--subset", str(listed), "--workers", "0") == 1
 
 
+def test_a_path_that_is_not_there_is_called_a_path(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(tmp_path, "import", str(tmp_path / "gone")) == 1
+    assert "is no folder: check the path" in capsys.readouterr().err
+
+
 def test_quiet_is_the_last_line_alone(practice: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert command(practice, "status") == 0

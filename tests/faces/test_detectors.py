@@ -74,7 +74,7 @@ def test_given_is_known_by_its_name_and_looks_at_no_pixels():
 
 @pytest.mark.parametrize("module", ["dlib", "face_recognition_models"])
 def test_without_its_packages_dlib_says_what_to_install(monkeypatch, module):
-    pytest.importorskip("dlib")
+    pytest.importorskip("dlib", reason="not installed: run 'make test'")
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtraError, match=r"facecurate\[dlib\]"):
         faces.load_detector("dlib")
@@ -99,7 +99,7 @@ def test_detectors_of_the_cpu_refuse_another_device(name):
 
 
 def test_settings_are_json():
-    pytest.importorskip("dlib")
+    pytest.importorskip("dlib", reason="not installed: run 'make test'")
     settings = faces.load_detector("dlib", threshold=0.25).settings
     assert json.loads(json.dumps(settings)) == settings
     assert settings["threshold"] == 0.25

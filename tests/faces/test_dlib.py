@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("dlib")
+pytest.importorskip("dlib", reason="not installed: run 'make test'")
 
 from facecurate.errors import UsageError
 from facecurate.faces import dlib_, load_detector

@@ -193,7 +193,7 @@ def test_the_settings_hold_what_moves_the_results(mobile):
 
 
 def test_resnet50_gives_what_the_package_gives_on_equal_weights(threads):
-    pytest.importorskip("retinaface.network")
+    pytest.importorskip("retinaface.network", reason="not installed: run 'make test'")
     from facecurate.faces import reference
 
     torch.manual_seed(0)

@@ -148,7 +148,7 @@ def test_a_hostile_string_is_text_in_a_card(text):
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_the_front_matter_is_yaml(text):
-    yaml = pytest.importorskip("yaml")
+    yaml = pytest.importorskip("yaml", reason="not installed: run 'make test'")
     front = yaml.safe_load(parts(dataset_card(summary(text)))[0])
     assert front["pretty_name"] == text
     assert front["tags"] == ["faces", "webdataset"]

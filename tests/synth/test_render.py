@@ -227,7 +227,7 @@ def test_impossible_specs_are_refused(wrong: dict[str, float]) -> None:
 
 
 def test_dlib_finds_near_frontal_faces_and_no_second_one() -> None:
-    dlib = pytest.importorskip("dlib")
+    dlib = pytest.importorskip("dlib", reason="not installed: run 'make test'")
     detector, found, second = dlib.get_frontal_face_detector(), 0, 0
     for seed in range(30):
         face = render_face(random_spec(seed, size_px=110 + seed), 256)
