@@ -1,17 +1,22 @@
-"""``import``: pictures that lie in a folder, or a dataset that the user holds, into ``photos/``."""
+"""``import``: pictures that lie in a folder, or a dataset that the user holds, into ``photos/``.
+
+A dataset may name frames of videos (``videos.frame_name``): they are stored as JPEGs, and a part's
+JSON has the size of each video, so that another one under the same path is noticed.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import itertools
+import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facecurate import images, storage
+from facecurate import images, storage, videos
 from facecurate.datasets.annotated import Annotated
 from facecurate.errors import FacecurateError
 from facecurate.pool import Pool, Room, check_settings, chunks, stem_of, write_part
@@ -100,10 +105,15 @@ def import_annotated(
     redo: bool = False,
     progress: Progress = silent,
 ) -> Stats:
-    """Takes the pictures and labels that an adapter lists, in its order."""
+    """Takes the pictures and labels that an adapter lists, in its order.
+
+    Frames of a video are listed in rising order, so that a part decodes the video once.
+    """
     origin = "rendered" if rendered else "dataset"
     settings = {"origin": origin, "license": license_id(license), "source": source_id, **_limits()}
     found = [(photo.source, photo) for photo in annotated]
+    if any(videos.split_name(source) for source, _ in found):
+        settings["frames"] = videos.STORED_AS
     return _import(dataset, root, found, settings, workers=workers, redo=redo, progress=progress)
 
 
@@ -133,6 +143,7 @@ def _import(
         new = [(p, a) for p, a in found if photo_id(dataset.name, p) not in known]
         _check_source(pool, settings, new=bool(new))
         _check_unchanged(dataset, root, known, found)
+        _check_videos(dataset, root, pool)
         tasks = _tasks(dataset, pool, root, new, settings)
         shared = storage.is_shared(pool.url) and storage.is_shared(root)
         room = Room(pool.url, len(tasks))
@@ -183,7 +194,8 @@ def _check_unchanged(
 
     Sizes of all files are compared, and the bytes of ``RECHECKED`` of them, spread evenly.
     """
-    here = [(path, known.get(photo_id(dataset.name, path))) for path, _ in found]
+    files = (path for path, given in found if given is None or not videos.split_name(path))
+    here = [(path, known.get(photo_id(dataset.name, path))) for path in files]
     pairs = [(path, told) for path, told in here if told is not None]
     step = max(1, len(pairs) // RECHECKED)
     changed = [
@@ -192,10 +204,27 @@ def _check_unchanged(
         if _differs(storage.join(root, path), *told, look=i % step == 0)
     ]
     if changed:
-        raise FacecurateError(
-            f"{len(changed)} files, {changed[0]} among them, were imported into {dataset.name} "
-            "with other bytes: import this folder under another --name, or --redo"
+        raise _other_bytes(dataset, changed)
+
+
+def _other_bytes(dataset: Dataset, changed: Sequence[str]) -> FacecurateError:
+    return FacecurateError(
+        f"{len(changed)} files, {changed[0]} among them, were imported into {dataset.name} "
+        "with other bytes: import this folder under another --name, or --redo"
+    )
+
+
+def _check_videos(dataset: Dataset, root: str, pool: Pool) -> None:
+    """Sizes alone: a video's bytes are many, and another one of the very same size is rare."""
+    known: dict[str, int] = {}
+    for stem in pool.stems():
+        known |= (
+            json.loads(storage.read(pool.file(stem, "json"))).get("result", {}).get("videos", {})
         )
+    urls = {video: storage.join(root, video) for video in known}
+    changed = [v for v in known if storage.is_file(urls[v]) and storage.size(urls[v]) != known[v]]
+    if changed:
+        raise _other_bytes(dataset, changed)
 
 
 def _differs(url: str, size: int, sha256: bytes, *, look: bool) -> bool:
@@ -241,8 +270,8 @@ def import_part(task: ImportTask, tick: Callable[[int], None]) -> None:
         rows = []
         with part.file("tar") as file:
             tar = TarWriter(file)
-            for path, annotated in zip(task.paths, labels, strict=True):
-                rows.append(_import_photo(task, path, annotated, tar))
+            for path, annotated, got in zip(task.paths, labels, _contents(task), strict=True):
+                rows.append(_import_photo(task, path, annotated, got, tar))
                 tick(1)
             tar.close()
         part.write_table(to_table(rows, PHOTO_SCHEMA))
@@ -250,10 +279,44 @@ def import_part(task: ImportTask, tick: Callable[[int], None]) -> None:
             given = [g for row, a in zip(rows, task.annotated, strict=True) for g in _given(row, a)]
             part.write_table(to_table(given, GIVEN_SCHEMA), "given.parquet")
         part.stats = Stats.of("photos", (row.reason for row in rows))
+        if sizes := _video_sizes(task):
+            part.result = {"videos": sizes}
+
+
+Content = bytes | images.ImageRejectedError  # what is stored of a path, or why nothing is
+
+
+def _frame(task: ImportTask, path: str) -> tuple[str, int] | None:
+    """A frame and its video; in a plain folder every name is a file's."""
+    return videos.split_name(path) if task.annotated else None
+
+
+def _contents(task: ImportTask) -> Iterator[Content]:
+    """The content of each path, in their order; a video is decoded while its frames last."""
+
+    def video_of(path: str) -> str | None:
+        found = _frame(task, path)
+        return found[0] if found else None
+
+    for video, group in itertools.groupby(task.paths, video_of):
+        paths = tuple(group)
+        if video is None:
+            yield from (_read(task.root, path) for path in paths)
+        elif (outside := _outside(video)) is not None:
+            yield from itertools.repeat(outside, len(paths))
+        else:
+            numbers = [found[1] for path in paths if (found := _frame(task, path))]
+            yield from videos.stored(storage.join(task.root, video), numbers)
+
+
+def _video_sizes(task: ImportTask) -> dict[str, int]:
+    named = {found[0] for path in task.paths if (found := _frame(task, path))}
+    urls = {v: storage.join(task.root, v) for v in sorted(named) if _outside(v) is None}
+    return {storable(v): storage.size(url) for v, url in urls.items() if storage.is_file(url)}
 
 
 def _import_photo(
-    task: ImportTask, path: str, annotated: Annotated | None, tar: TarWriter
+    task: ImportTask, path: str, annotated: Annotated | None, data: Content, tar: TarWriter
 ) -> Photo:
     row = Photo(
         photo_id=photo_id(task.dataset, path),
@@ -266,12 +329,8 @@ def _import_photo(
         session=annotated.session if annotated else None,
         split=annotated.split if annotated else None,
     )
-    try:
-        if path.startswith("/") or ".." in path.split("/"):  # a list may say so, a folder never
-            raise images.ImageRejectedError("unreadable", "outside the source")
-        data = _read(storage.join(task.root, path))
-    except images.ImageRejectedError as error:
-        return dataclasses.replace(row, status="dropped", reason=error.reason)
+    if isinstance(data, images.ImageRejectedError):
+        return dataclasses.replace(row, status="dropped", reason=data.reason)
     digest = hashlib.sha256(data).digest()
     row = dataclasses.replace(row, sha256=digest, bytes=len(data))
     try:
@@ -286,15 +345,24 @@ def _import_photo(
     )
 
 
-def _read(url: str) -> bytes:
+def _outside(path: str) -> images.ImageRejectedError | None:
+    if path.startswith("/") or ".." in path.split("/"):  # a list may say so, a folder never
+        return images.ImageRejectedError("unreadable", "outside the source")
+    return None
+
+
+def _read(root: str, path: str) -> Content:
+    if (outside := _outside(path)) is not None:
+        return outside
+    url = storage.join(root, path)
     try:
         if not storage.is_file(url):
-            raise images.ImageRejectedError("unreadable", "no regular file")
+            return images.ImageRejectedError("unreadable", "no regular file")
         if storage.size(url) > images.DEFAULT_LIMITS.max_bytes:
-            raise images.ImageRejectedError("too_many_bytes")
+            return images.ImageRejectedError("too_many_bytes")
         return storage.read(url)
     except OSError as error:
-        raise images.ImageRejectedError("unreadable", str(error)) from error
+        return images.ImageRejectedError("unreadable", str(error))
 
 
 def _is_gone(row: Photo, digest: bytes, gone: frozenset[tuple[str, bytes]]) -> bool:

@@ -55,6 +55,21 @@ def failure_rate(nmes: ArrayLike, threshold: float) -> float:
     return float(100.0 * (np.asarray(nmes, np.float64) > threshold).mean())
 
 
+def icc31(prediction: ArrayLike, truth: ArrayLike) -> float:
+    """ICC(3,1) of two raters over N targets: (N,), (N,) -> one number, at most 1.
+
+    (BMS - EMS) / (BMS + EMS) of Shrout and Fleiss (1979) for two raters: consistency, so that a
+    constant added to one of them changes nothing. NaN where it is undefined: fewer than two
+    targets, or a truth that never varies.
+    """
+    a, b = (np.asarray(values, np.float64).ravel() for values in (prediction, truth))
+    if len(b) < 2 or np.ptp(b) == 0:
+        return float("nan")
+    between = ((a + b) / 2).var(ddof=1) * 2
+    within = (a - b).var(ddof=1) / 2
+    return float((between - within) / (between + within))
+
+
 def student_quantile(level: float, freedom: int) -> float:
     """Half width, in standard errors, of a two-sided interval of Student's t: 2.776 for .95, 4."""
     from scipy.special import stdtrit

@@ -29,9 +29,9 @@ from facecurate.redundancy import redundancy_report
 from facecurate.shard import shard
 from facecurate.synth.background import background
 from facecurate.synth.corpora import rescaled
-from facecurate.synth.render import FaceLabels, mirrored, render_photo
+from facecurate.synth.labels import FaceLabels, mirrored
+from facecurate.synth.render import render_photo
 from facecurate.synth.spec import PhotoSpec, random_spec
-from facecurate.synth.template import MIRROR
 from facecurate.workspace import Dataset
 
 NAME = "tiny"
@@ -89,7 +89,7 @@ def shots() -> tuple[Shot, ...]:
 
 def flipped(shot: Shot, file: str) -> Shot:
     pixels = images.decode(shot.data).pixels
-    labels = [mirrored(known, pixels.shape[1], MIRROR.tolist()) for known in shot.faces]
+    labels = [mirrored(known, pixels.shape[1]) for known in shot.faces]
     return Shot(file, images.encode_jpeg(pixels[:, ::-1]), tuple(labels), shot.file)
 
 

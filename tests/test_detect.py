@@ -25,9 +25,9 @@ from facecurate.importing import import_annotated, photo_id
 from facecurate.pool import Pool
 from facecurate.records import LABEL_COLUMNS
 from facecurate.synth.corpora import rescaled
-from facecurate.synth.render import mirrored, render_photo
+from facecurate.synth.labels import mirrored
+from facecurate.synth.render import render_photo
 from facecurate.synth.spec import PhotoSpec, random_spec
-from facecurate.synth.template import MIRROR
 from facecurate.workspace import Dataset
 
 BY_ID = {photo_id(chain.NAME, shot.file): shot for shot in chain.shots()}
@@ -364,7 +364,7 @@ def shift_between(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
 
 def test_a_mirrored_photo_has_the_mirrored_points() -> None:
     _, (known,) = chain.photo(4)
-    turned = mirrored(known, chain.WIDTH, MIRROR.tolist())
+    turned = mirrored(known, chain.WIDTH)
     left, right = known.landmarks[:2], known.landmarks[2:4]
     assert turned.landmarks[0] == pytest.approx(chain.WIDTH - 1 - right[0])
     assert turned.landmarks[2] == pytest.approx(chain.WIDTH - 1 - left[0])

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facecurate.errors import FacecurateError
+from facecurate.synth.labels import FaceLabels
 from facecurate.synth.render import Image, render_photo
 from facecurate.synth.spec import IDENTITIES, PhotoSpec, random_face
 
@@ -26,13 +26,12 @@ _REST = "helen/trainset"
 
 
 class Sample300W(NamedTuple):
-    """One picture: (H, W, 3) uint8, ``points68``: (68, 2) pixels, ``box``: x0 y0 x1 y1."""
+    """One picture: (H, W, 3) uint8 and the truth about its face."""
 
     subset: str
     name: str
     image: Image
-    points68: NDArray[np.float64]
-    box: tuple[float, float, float, float]
+    labels: FaceLabels
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Planned300W:
         )  # fmt: skip
         noise, seed = float(rng.uniform(0.5, 4)), int(rng.integers(2**31))
         image, labels = render_photo(PhotoSpec(side, side, seed, (face,), noise))
-        return Sample300W(self.subset, self.name, image, labels[0].points68, labels[0].box)
+        return Sample300W(self.subset, self.name, image, labels[0])
 
 
 def plan_300w(count: int, seed: int) -> list[Planned300W]:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import cv2
+import numba
 import numpy as np
+from numpy import float32 as f32
 from numpy.typing import NDArray
 
 from facecurate.synth import template as head
@@ -15,6 +17,7 @@ _SHIFT = 4  # fractional bits of polygon corners
 
 Singles = NDArray[np.float32]
 Window = tuple[slice, slice]
+_jit = numba.njit(cache=True, fastmath=True)
 
 
 def to_texels(points: Floats) -> Floats:
@@ -38,11 +41,16 @@ def curve(points: Floats, count: int = 16) -> Floats:
 
 def ribbon(points: Floats, width: float) -> Floats:
     """The outline of a line of ``width`` that tapers towards both ends."""
-    along = _slopes(points)
-    normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    normal /= np.sqrt((normal * normal).sum(axis=1, keepdims=True)) + 1e-9
     taper = np.sin(np.linspace(0.25, np.pi - 0.25, len(points)))[:, None] * width / 2
+    normal = normals(points)
     return np.concatenate([points - normal * taper, (points + normal * taper)[::-1]])
+
+
+def normals(points: Floats) -> Floats:
+    """(N, 2) unit vectors across a line, to the right of its way in a frame with y down."""
+    along = _slopes(points)
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    return np.asarray(across / (np.sqrt((across * across).sum(axis=1, keepdims=True)) + 1e-9))
 
 
 def _slopes(points: Floats) -> Floats:
@@ -51,7 +59,7 @@ def _slopes(points: Floats) -> Floats:
 
 
 class Canvas:
-    """``pixels``: (SIDE, SIDE, 3) uint8, painted in place; colours are RGB 0..255."""
+    """``pixels``: (SIDE, SIDE, >= 3) uint8, painted in place; colours are RGB 0..255."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         self.pixels = pixels
@@ -61,14 +69,51 @@ class Canvas:
         if opacity < 0.02 or not outlines:
             return
         where, cover = coverage(outlines, blur)
-        self.blend(where, cover * np.float32(opacity), colour)
+        self.blend(where, cover, colour, opacity)
 
-    def blend(self, where: Window, cover: Singles, colour: Floats) -> None:
-        """Mixes ``colour`` into a window by ``cover`` (0..1)."""
-        window = self.pixels[where]
-        flat = np.empty_like(window)
-        flat[:] = np.clip(np.rint(colour), 0, 255).astype(np.uint8)
-        self.pixels[where] = cv2.blendLinear(flat, window, cover, 1 - cover)
+    def blend(self, where: Window, cover: Singles, colour: Floats, opacity: float = 1.0) -> None:
+        """Mixes ``colour`` into a window by ``cover`` (0..1) times ``opacity``."""
+        rgb = np.clip(colour, 0, 255).astype(np.float32)
+        _mix(self.pixels[where], cover, rgb, f32(opacity))
+
+    def grow(self, where: Window, cover: Singles, strands: Singles, colour: Floats) -> None:
+        """Mixes hair of ``colour`` times ``strands`` into a window by ``cover`` (0..1)."""
+        _hair(self.pixels[where], cover, strands[where], np.asarray(colour, np.float32))
+
+    def skin(self, factors: Singles, colour: Floats) -> None:
+        """Paints everything with ``colour`` times ``factors`` (SIDE, SIDE, 3)."""
+        _base(self.pixels, factors, np.asarray(colour, np.float32))
+
+
+@_jit
+def _mix(pixels: Any, cover: Any, rgb: Any, opacity: Any) -> None:  # pragma: no cover
+    for y in range(cover.shape[0]):
+        for x in range(cover.shape[1]):
+            part = cover[y, x] * opacity
+            if part > f32(0.0):
+                for k in range(3):
+                    old = f32(pixels[y, x, k])
+                    pixels[y, x, k] = np.uint8(old + (rgb[k] - old) * part + f32(0.5))
+
+
+@_jit
+def _hair(pixels: Any, cover: Any, strands: Any, rgb: Any) -> None:  # pragma: no cover
+    for y in range(cover.shape[0]):
+        for x in range(cover.shape[1]):
+            part = cover[y, x]
+            if part > f32(0.0):
+                for k in range(3):
+                    old = f32(pixels[y, x, k])
+                    new = min(rgb[k] * strands[y, x], f32(255.0))
+                    pixels[y, x, k] = np.uint8(old + (new - old) * part + f32(0.5))
+
+
+@_jit
+def _base(pixels: Any, factors: Any, rgb: Any) -> None:  # pragma: no cover
+    for y in range(factors.shape[0]):
+        for x in range(factors.shape[1]):
+            for k in range(3):
+                pixels[y, x, k] = np.uint8(min(factors[y, x, k] * rgb[k] + f32(0.5), f32(255.0)))
 
 
 def coverage(outlines: Sequence[Floats], blur: float) -> tuple[Window, Singles]:

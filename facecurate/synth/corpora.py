@@ -1,16 +1,16 @@
 """A pool of photos with planted copies, each item a pure function of (seed, index)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from facecurate import images
 from facecurate.synth.background import background
-from facecurate.synth.render import FaceLabels, Image, mirrored, render_photo, ten
+from facecurate.synth.labels import FaceLabels, mirrored, moved
+from facecurate.synth.render import Image, render_photo
 from facecurate.synth.spec import IDENTITIES, FaceSpec, PhotoSpec, random_face, random_light
-from facecurate.synth.template import MIRROR
 
 COPIES = ("exact", "rescaled", "recompressed", "mirrored")
 _NO_FACE, _COPY = 0.05, 0.10  # shares of the corpus
@@ -89,8 +89,7 @@ class PlannedPhoto:
     def _copy(self, image: Image, labels: tuple[FaceLabels, ...]) -> tuple[Image, list[FaceLabels]]:
         height, width = image.shape[:2]
         if self.kind == "mirrored":
-            swap = MIRROR.tolist()
-            return image[:, ::-1], [mirrored(known, width, swap) for known in labels]
+            return image[:, ::-1], [mirrored(known, width) for known in labels]
         if self.kind == "rescaled":
             size = round(width * self.scale), round(height * self.scale)
             factor = np.array(size) / [width, height]
@@ -132,10 +131,7 @@ def _file(index: int) -> str:
 
 def rescaled(labels: FaceLabels, factor: np.ndarray[Any, Any]) -> FaceLabels:
     """The labels after a resize by ``factor`` (2,) = new size / old size, exactly."""
-    points = (labels.points68 + 0.5) * factor - 0.5
-    corners = (np.reshape(labels.box, (2, 2)) + 0.5) * factor - 0.5
-    x0, y0, x1, y1 = (float(v) for v in corners.ravel())
-    return replace(labels, points68=points, landmarks=ten(points), box=(x0, y0, x1, y1))
+    return moved(labels, factor, np.zeros(2))
 
 
 def _photo(rng: np.random.Generator, count: int) -> PhotoSpec:

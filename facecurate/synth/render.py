@@ -1,6 +1,5 @@
 """Specs to pictures with exact labels."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facecurate.synth import paint, raster, scene
+from facecurate.synth import paint, points, raster, scene
 from facecurate.synth.background import background
+from facecurate.synth.labels import FaceLabels, covered, labels_of
 from facecurate.synth.person import Person, person
 from facecurate.synth.scene import Scene
 from facecurate.synth.spec import FaceSpec, Light, PhotoSpec
@@ -19,28 +19,6 @@ Image = NDArray[np.uint8]
 Layer = NDArray[np.float32]
 Window = tuple[slice, slice]
 _HIDDEN = 0.10  # units of the head by which a point may lie behind what is seen in front of it
-
-
-@dataclass(frozen=True, slots=True)
-class FaceLabels:
-    """The truth about one drawn face, in pixels of the picture (see ``FaceSpec.centre``).
-
-    ``box``: x0 y0 x1 y1, the tight box of the bare face's mesh from the upper forehead to the chin
-    and from ear to ear, hair and hidden parts not looked at, not cut at the picture's edge.
-    ``landmarks``: (10,) x y of left eye, right eye (means of their six points), nose, left and
-    right corner of the mouth, left = image-left on an upright face. ``points68``: (68, 2) in
-    iBUG's order; each is one position on the surface of the mesh. ``visible``: (68,) in the picture
-    and not behind something. ``yaw``, ``pitch``, ``roll``: degrees as in ``FaceSpec``.
-    """
-
-    box: tuple[float, float, float, float]
-    landmarks: NDArray[np.float64]
-    points68: NDArray[np.float64]
-    visible: NDArray[np.bool_]
-    yaw: float
-    pitch: float
-    roll: float
-    identity: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,31 +172,21 @@ def _labels(
     width: int,
     height: int,
 ) -> FaceLabels:
-    points = np.ascontiguousarray(built.points[:, :2])
-    return FaceLabels(
-        box=built.box,
-        landmarks=ten(points),
-        points68=points,
-        visible=_unhidden(built, seen, where) & _inside(points, width, height),
-        yaw=spec.yaw,
-        pitch=spec.pitch,
-        roll=spec.roll,
-        identity=spec.identity,
-    )
+    clear = _unhidden(built, seen, where) & _inside(built.points[:, :2], width, height)
+    spots = np.split(scene.in_pixels(built.points, built.scale, built.distance), points.ENDS[:-1])
+    shown = dict(zip(points.SETS, np.split(clear, points.ENDS[:-1]), strict=True))
+    for name, pair in points.PUPILS.items():
+        shown[name][list(pair)] &= built.open_eyes
+    marks = dict(zip(points.SETS, spots, strict=True))
+    return labels_of(spec, built.box, marks, shown, built.vertices, built.focal)
 
 
-def ten(points: Floats) -> Floats:
-    """(68, 2) points -> (10,) eyes' means, nose, corners of the mouth."""
-    rows = [points[36:42].mean(axis=0), points[42:48].mean(axis=0), *points[[30, 48, 54]]]
-    return np.concatenate(rows)
-
-
-def _inside(points: Floats, width: int, height: int) -> NDArray[np.bool_]:
-    return np.asarray(((points >= -0.5) & (points < [width - 0.5, height - 0.5])).all(axis=1))
+def _inside(places: Floats, width: int, height: int) -> NDArray[np.bool_]:
+    return np.asarray(((places >= -0.5) & (places < [width - 0.5, height - 0.5])).all(axis=1))
 
 
 def _unhidden(built: Scene, seen: NDArray[np.int32], where: Window) -> NDArray[np.bool_]:
-    """(68,) points that nothing of the same figure covers by more than ``_HIDDEN``."""
+    """(P,) points that nothing of the same figure covers by more than ``_HIDDEN``."""
     nearest = _depths(built, seen, where)
     own = 1.0 / built.points[:, 2]
     clear = own - nearest <= _HIDDEN
@@ -226,7 +194,7 @@ def _unhidden(built: Scene, seen: NDArray[np.int32], where: Window) -> NDArray[n
 
 
 def _depths(built: Scene, seen: NDArray[np.int32], where: Window) -> Floats:
-    """(68,) depth of the vertex nearest to the camera of the triangle seen at each point."""
+    """(P,) depth of the vertex nearest to the camera of the triangle seen at each point."""
     origin = np.array([where[1].start, where[0].start])
     cell = np.rint((built.points[:, :2] + 0.5 - origin) * raster.SAMPLES - 0.5).astype(int)
     height, width = seen.shape
@@ -240,23 +208,14 @@ def _depths(built: Scene, seen: NDArray[np.int32], where: Window) -> Floats:
 
 
 def _behind(labels: FaceLabels, layer: Layer, where: Window) -> FaceLabels:
-    """The labels after another figure was drawn in front."""
-    cell = np.rint(labels.points68).astype(int) - [where[1].start, where[0].start]
+    """The labels after ``layer`` was drawn in front in a window."""
     height, width = layer.shape[:2]
-    held = ((cell >= 0) & (cell < [width, height])).all(axis=1)
-    covered = np.zeros(len(cell), bool)
-    covered[held] = layer[cell[held, 1], cell[held, 0], 3] > 0.5
-    return FaceLabels(
-        labels.box, labels.landmarks, labels.points68, labels.visible & ~covered,
-        labels.yaw, labels.pitch, labels.roll, labels.identity,
-    )  # fmt: skip
 
+    def hides(places: Floats) -> NDArray[np.bool_]:
+        cell = np.rint(places).astype(int) - [where[1].start, where[0].start]
+        held = ((cell >= 0) & (cell < [width, height])).all(axis=1)
+        out = np.zeros(len(cell), bool)
+        out[held] = layer[cell[held, 1], cell[held, 0], 3] > 0.5
+        return out
 
-def mirrored(labels: FaceLabels, width: int, swap: Sequence[int]) -> FaceLabels:
-    """The labels of the mirrored picture; ``swap``: the point that takes each point's place."""
-    points = labels.points68[list(swap)] * [-1.0, 1.0] + [width - 1.0, 0.0]
-    x0, y0, x1, y1 = labels.box
-    return FaceLabels(
-        (width - 1.0 - x1, y0, width - 1.0 - x0, y1), ten(points), points,
-        labels.visible[list(swap)], -labels.yaw, labels.pitch, -labels.roll, labels.identity,
-    )  # fmt: skip
+    return covered(labels, hides)

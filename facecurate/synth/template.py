@@ -140,16 +140,6 @@ POINTS: Floats = _frontal_points()
 POINTS_UV: Floats = to_uv(POINTS)
 
 
-def _mirror() -> NDArray[np.intp]:
-    """For each point the one that takes its place in the mirrored picture."""
-    flipped = POINTS * [-1.0, 1.0]
-    gaps = np.linalg.norm(flipped[:, None] - POINTS[None], axis=2)
-    return np.asarray(gaps.argmin(axis=1))
-
-
-MIRROR = _mirror()
-
-
 @dataclass(frozen=True, slots=True)
 class Template:
     """The mean head as a flattened grid; N = len(ROWS) * len(COLUMNS), row-major."""

@@ -2,13 +2,25 @@ import numpy as np
 import pytest
 
 from facecurate.datasets.points import POINT_SETS, landmarks, permutation, tight_box
-from facecurate.synth.template import MIRROR
+from facecurate.synth.points import MIRRORS, SETS
 
 SIXTY_EIGHT = POINT_SETS["68"]
 
 
-def test_the_mirror_pairs_are_those_of_a_symmetric_head() -> None:
-    assert permutation(SIXTY_EIGHT) == MIRROR.tolist()
+@pytest.mark.parametrize("name", POINT_SETS)
+def test_the_mirror_pairs_are_those_of_a_symmetric_head(name: str) -> None:
+    assert permutation(POINT_SETS[name]) == MIRRORS[name]
+
+
+@pytest.mark.parametrize("name", POINT_SETS)
+def test_the_named_points_lie_where_they_say(name: str) -> None:
+    p, layout = SETS[name], POINT_SETS[name]
+    assert p.shape == (layout.count, 2)
+    for eye, side in ((layout.left_eye, -1), (layout.right_eye, 1)):
+        assert p[list(eye)].mean(axis=0) == pytest.approx([side * 0.45, -0.01], abs=0.02)
+    assert [p[i, 0] for i in layout.outer_eyes] == pytest.approx([-0.66, 0.66])
+    assert [p[i, 0] for i in layout.mouth] == pytest.approx([-0.36, 0.36])
+    assert p[layout.nose] == pytest.approx([0.0, 0.56])
 
 
 @pytest.mark.parametrize("name", POINT_SETS)

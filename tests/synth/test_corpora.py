@@ -157,11 +157,11 @@ def test_300w_shows_what_its_labels_say_and_one_point_lies_outside() -> None:
     for sample in samples:
         side = sample.image.shape[0]
         assert sample.image.shape == (side, side, 3) and 200 <= side <= 300
-        assert sample.points68.shape == (68, 2)
-        extent = max(sample.box[2] - sample.box[0], sample.box[3] - sample.box[1])
+        assert sample.labels.points68.shape == (68, 2)
+        extent = max(np.subtract(sample.labels.box[2:], sample.labels.box[:2]))
         assert 100 <= extent <= 200
     spaced = next(s for s in samples if s.name == "image_092 _01.jpg")
-    assert spaced.points68[:, 0].min() < 0
-    assert [s.points68.tobytes() for s in faces_300w(8, 5)] == [
-        s.points68.tobytes() for s in samples
+    assert spaced.labels.points68[:, 0].min() < 0
+    assert [s.labels.points68.tobytes() for s in faces_300w(8, 5)] == [
+        s.labels.points68.tobytes() for s in samples
     ]
