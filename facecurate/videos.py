@@ -20,7 +20,7 @@ import os
 import re
 import struct
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -75,6 +75,8 @@ def picked(url: str, numbers: Iterable[int], limits: Limits = DEFAULT_LIMITS) ->
 
     Raises ImageRejectedError as :func:`frames`, ValueError for numbers that do not rise.
     """
+    import cv2
+
     with _opened(url, limits) as capture:
         position = 0
         for number in numbers:
@@ -88,7 +90,7 @@ def picked(url: str, numbers: Iterable[int], limits: Limits = DEFAULT_LIMITS) ->
             if not done:
                 return
             _check_size(pixels.shape[1], pixels.shape[0], limits)
-            yield np.ascontiguousarray(pixels[:, :, ::-1], np.uint8)
+            yield np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def stored(
@@ -195,11 +197,15 @@ def _silent() -> Iterator[None]:
 
 
 def write_avi(
-    url: str, pictures: Iterable[Pixels], fps: float = 20.0, quality: int = images.JPEG_QUALITY
+    url: str,
+    pictures: Iterable[Pixels],
+    fps: float = 20.0,
+    quality: Callable[[int], int] = lambda k: images.JPEG_QUALITY,
 ) -> int:
     """Writes (h, w, 3) uint8 RGB pictures as Motion JPEG in an AVI file; their number.
 
-    The bytes depend on the pictures alone. Raises ValueError for no pictures or pictures of
+    ``quality``: the JPEG quality of each frame, from 0. The bytes depend on pictures and settings
+    alone. Raises ValueError for no pictures or pictures of
     different sizes, FacecurateError beyond 2 GiB, the most that all readers take.
     """
     shape: tuple[int, ...] | None = None
@@ -211,7 +217,8 @@ def write_avi(
                 file.write(_avi_header(shape[1], shape[0], fps, []))
             if pixels.shape != shape:
                 raise ValueError(f"a picture of {pixels.shape} after one of {shape}")
-            sizes.append(_add_chunk(file, b"00dc", images.encode_jpeg(pixels, quality)))
+            data = images.encode_jpeg(pixels, quality(len(sizes)))
+            sizes.append(_add_chunk(file, b"00dc", data))
         if shape is None:
             raise ValueError("a video of no pictures")
         _add_chunk(file, b"idx1", _avi_index(sizes))

@@ -80,6 +80,8 @@ def test_files_are_opened_in_storage_alone():
         for where, name, call in calls(outside=["storage.py"])
         if name in OPENERS or name.rsplit(".", 1)[-1] in METHODS
         if not (where.startswith("cli/") and name == "os.open" and first(call) == "os.devnull")
+        # FFmpeg wants a path: remote files are copied through storage first.
+        if not (where.startswith("videos.py") and name == "cv2.VideoCapture")
     ]
     assert found == []
 

@@ -65,3 +65,25 @@ def test_auc_never_rises_and_failures_never_fall_with_any_error(nmes, which, mor
     worse[which] += more
     assert metrics.auc(worse, 8) <= metrics.auc(nmes, 8)
     assert metrics.failure_rate(worse, 8) >= metrics.failure_rate(nmes, 8)
+
+
+def test_icc_is_that_of_a_worked_example():
+    a, b = [0, 2, 4], [1, 2, 3]  # means 0.5 2 3.5: BMS 4.5; differences -1 0 1: EMS 0.5
+    assert metrics.icc31(a, b) == pytest.approx((4.5 - 0.5) / (4.5 + 0.5))
+
+
+def test_icc_ignores_a_shift_of_one_rater_but_not_a_scale():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 6, 200).astype(float)
+    guess = truth + rng.normal(0, 1, 200)
+    before = metrics.icc31(guess, truth)
+    assert metrics.icc31(guess + 3, truth) == pytest.approx(before)
+    assert metrics.icc31(2 * guess, 2 * truth) == pytest.approx(before)
+    assert metrics.icc31(2 * guess, truth) < before - 0.05
+    assert metrics.icc31(truth, truth) == 1.0
+    assert metrics.icc31(np.full(200, 2.0), truth) == pytest.approx(0.0)
+
+
+def test_icc_is_undefined_where_the_truth_never_varies():
+    assert np.isnan(metrics.icc31([0, 1, 2], [0, 0, 0]))
+    assert np.isnan(metrics.icc31([1], [1]))

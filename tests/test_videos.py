@@ -78,7 +78,7 @@ def test_frames_come_back_in_their_order_and_colours(video):
     for k, frame in enumerate(read):
         # What differs from our own decoder is how FFmpeg rounds and spreads colours.
         own = images.decode(images.encode_jpeg(picture(k))).pixels
-        assert far(frame, own) < 2
+        assert far(frame, own) < 3
         assert far(frame, picture((k + 1) % 12)) > 5
 
 

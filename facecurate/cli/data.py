@@ -10,11 +10,14 @@ from facecurate.cli.names import linked
 from facecurate.cli.state import State, common, redo_option, worker_count, workers_option
 from facecurate.text import counted, printable
 
-LAYOUTS = ("photos", "300w")
+LAYOUTS = (
+    "photos", "video", "300w", "300w-lp", "affectnet", "aflw2000", "disfa", "ijb", "lfw", "vggface2",
+)  # fmt: skip
+_IMPORTED = ("photos", "video")  # they come with every label and are imported at once
 
 
 @click.command(short_help="Rendered faces with exact labels.")
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option(
     "--layout",
     type=click.Choice(LAYOUTS),
@@ -24,22 +27,36 @@ LAYOUTS = ("photos", "300w")
 )
 @click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--gallery", is_flag=True, help="A page that shows what is drawn; NAME is not needed.")
 @workers_option
 @redo_option
 @common
 def synth(
-    state: State, name: str, layout: str, count: int, seed: int, workers: int | None, redo: bool
+    state: State,
+    name: str | None,
+    layout: str,
+    count: int,
+    seed: int,
+    gallery: bool,
+    workers: int | None,
+    redo: bool,
 ) -> None:
     r"""Render faces into WORKSPACE/NAME/files: nobody's pictures, every label exact.
 
-    The layout 'photos' holds planted copies with a truth table and is imported at once; a
-    dataset's layout is linked as that dataset, marked as rendered.
+    The layouts 'photos' (with planted copies) and 'video' are imported at once with all labels; a
+    dataset's layout is linked as that dataset, marked as rendered. The truth about every picture
+    lies in WORKSPACE/NAME/synth.
 
     \b
     Example:
       facecurate synth practice --layout photos --count 1000
       facecurate synth rendered-300w --layout 300w --count 400
+      facecurate synth --gallery
     """
+    if gallery:
+        return _show_gallery(state, seed)
+    if name is None:
+        raise click.UsageError("Missing argument 'NAME': facecurate synth practice")
     from facecurate.datasets import manifest
     from facecurate.errors import UsageError
     from facecurate.prepare import import_rendered
@@ -55,9 +72,19 @@ def synth(
     def work(progress: Any) -> Any:
         options["progress"] = progress
         stats = synthesise(dataset, layout=layout, count=count, seed=seed, **options)
-        return stats + import_rendered(dataset, **options) if layout == "photos" else stats
+        return stats + import_rendered(dataset, **options) if layout in _IMPORTED else stats
 
     state.run(dataset, "pictures", work)
+
+
+def _show_gallery(state: State, seed: int) -> None:
+    from facecurate import storage
+    from facecurate.gallery import gallery
+
+    url = storage.join(state.workspace.url, "gallery.html")
+    with state.progress("sheets") as progress:
+        stats = gallery(url, seed=seed, progress=progress)
+    state.finish(str(stats), {"page": url, **stats.to_json()})
 
 
 @click.group(invoke_without_command=True, short_help="Known datasets: terms, links, checks.")

@@ -34,7 +34,7 @@ def _face(said: Values) -> GivenFace:
     return GivenFace(
         box=said.box or tight_box(said.points),
         landmarks=landmarks(said.points, POINTS),
-        points=array("d", said.points.ravel()),  # a list would take four times the memory
+        points=array("d", said.points.tobytes()),  # a list would take four times the memory
         label_expression=int(said.expression),
         label_valence=_graded(said.valence),
         label_arousal=_graded(said.arousal),
@@ -250,7 +250,8 @@ def _some(findings: Sequence[str]) -> Iterator[str]:
     """The first few, and how many more there are."""
     yield from findings[:_SHOWN]
     if len(findings) > _SHOWN:
-        yield f"and {len(findings) - _SHOWN:,} more like '{findings[0]}'"
+        kind = "warning: " if all(f.startswith("warning: ") for f in findings) else ""
+        yield f"{kind}and {len(findings) - _SHOWN:,} more like the {_SHOWN} before"
 
 
 AFFECTNET = ReaderAffectNet()

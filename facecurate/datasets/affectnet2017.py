@@ -136,12 +136,22 @@ def values(words: list[str]) -> Values | None:
     x, y, width, height = (_number(word) for word in words[:4])
     if width < 0:
         return None
-    points = [_number(word) for word in words[4].split(";")]
-    if len(points) != LANDMARKS:
-        raise ValueError(f"{len(points)} landmark numbers instead of {LANDMARKS}")
+    points = _points(words[4].split(";"))
     code, valence, arousal = (_number(word) for word in words[5:])
     box = (x - 0.5, y - 0.5, x + width - 0.5, y + height - 0.5)
-    return Values(code, valence, arousal, np.array(points).reshape(-1, 2), box)
+    return Values(code, valence, arousal, points, box)
+
+
+def _points(words: list[str]) -> Floats:
+    try:
+        points = np.array(list(map(float, words)))
+    except ValueError:
+        points = np.array([math.nan])
+    if not np.isfinite(points).all():  # one by one, to name the word
+        points = np.array([_number(word) for word in words])
+    if len(points) != LANDMARKS:
+        raise ValueError(f"{len(points)} landmark numbers instead of {LANDMARKS}")
+    return points.reshape(-1, 2)
 
 
 def _number(word: str) -> float:

@@ -22,6 +22,7 @@ from facecurate.datasets.matfiles import Key, Listing, Values, listing, to_mat
 from facecurate.datasets.morphable import PARAMETERS, beyond
 from facecurate.datasets.w300lp import face_of
 from facecurate.errors import DamagedError
+from facecurate.text import counted
 
 KEYS = {"pt2d": Key((2, 21), "double"), "pt3d_68": Key((3, 68), "single"), **PARAMETERS}
 COUNT = 2000
@@ -108,15 +109,15 @@ def _counts(count: int, whole: Mapping[str, Values]) -> list[str]:
     findings = []
     if count != COUNT:
         smaller = "warning: " if count < COUNT else ""
-        findings.append(f"{smaller}{count:,} pictures instead of {COUNT:,}")
+        findings.append(f"{smaller}{counted(count, 'picture')} instead of {COUNT:,}")
     bad = sum(beyond(values["Pose_Para"], LIMIT) for values in whole.values())
     if count == COUNT and bad != COUNT - LEFT:
         findings.append(
-            f"warning: {bad:,} fits are beyond {LIMIT:g} degrees instead of {COUNT - LEFT}"
+            f"warning: {counted(bad, 'fit')} beyond {LIMIT:g} degrees instead of {COUNT - LEFT}"
         )
     elif bad:
         findings.append(
-            f"warning: {bad:,} fits are beyond {LIMIT:g} degrees:"
+            f"warning: {counted(bad, 'fit')} beyond {LIMIT:g} degrees:"
             f" drop_beyond={LIMIT:g} leaves {count - bad:,}"
         )
     return findings

@@ -41,8 +41,12 @@ IdentityLabels = Literal["licensed", "not licensed", "none"]
 Unit = Literal[
     "image", "face", "frame", "sequence", "subject", "identity", "template", "pair", "address"
 ]
-Layout = Literal["300w"]
-RenderedLayout = Literal["300w"]
+Layout = Literal[
+    "300w", "300w-lp", "aflw2000", "affectnet", "disfa", "ijb-b", "ijb-c", "lfw", "vggface2",
+]  # fmt: skip
+RenderedLayout = Literal[
+    "300w", "300w-lp", "aflw2000", "affectnet", "disfa", "ijb", "lfw", "vggface2",
+]  # fmt: skip
 Metric = Literal[
     "nme",
     "auc",

@@ -6,6 +6,7 @@ numbers mean.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from facecurate import storage
 from facecurate.errors import DamagedError, MissingExtraError
-from facecurate.text import printable
+from facecurate.text import counted, printable
 
 _HEADER = b"MATLAB 5.0 MAT-file, a face as parameters".ljust(116)  # SciPy would write the time
 _CLASSES = {"double": np.float64, "single": np.float32, "int16": np.int16}
@@ -49,13 +50,16 @@ def parse_mat(data: bytes, keys: Mapping[str, Key], what: str) -> Values:
     """
     loadmat = _scipy().loadmat
     try:
-        found = loadmat(storage.buffer(data), variable_names=list(keys), mat_dtype=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a variable that is there twice, a complex number
+            found = loadmat(storage.buffer(data), variable_names=list(keys), mat_dtype=True)
     except NotImplementedError as error:
         raise DamagedError(f"{what}: MATLAB v7.3, the owners' files are v5: copy it anew") from (
             error
         )
     except Exception as error:  # SciPy raises what it likes on bad bytes
-        raise DamagedError(f"{what}: no MATLAB v5 file: {printable(error, 80)}") from error
+        told = printable(error, 80)
+        raise DamagedError(f"{what}: damaged or no MATLAB v5 file: {told}") from error
     return {name: _checked(found, name, key, what) for name, key in keys.items()}
 
 
@@ -149,7 +153,7 @@ class Listing:
         alone = sorted(name for stem, name in self.pictures.items() if stem not in marked)
         findings += [f"{self.file(name)}: no .mat file beside it" for name in alone]
         place = self.path or root
-        findings += [f"warning: {place}: {told} in {n:,} files" for told, n in odd.items()]
+        findings += [f"warning: {place}: {told} in {counted(n, 'file')}" for told, n in odd.items()]
         return findings, whole
 
 

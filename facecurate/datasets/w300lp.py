@@ -22,6 +22,7 @@ from facecurate.datasets.matfiles import Key, Listing, Values, listing, parse_ma
 from facecurate.datasets.morphable import PARAMETERS, label_pose
 from facecurate.datasets.points import POINT_SETS, landmarks, tight_box
 from facecurate.errors import DamagedError, UsageError
+from facecurate.text import counted
 
 POINTS = POINT_SETS["68"]
 KEYS = {"pt2d": Key((2, 68), "double"), **PARAMETERS}
@@ -151,7 +152,7 @@ def _count(folder: str, count: int) -> list[str]:
     if count == full:
         return []
     smaller = "warning: " if count < full else ""
-    return [f"{smaller}{folder}: {count:,} pictures instead of {full:,}"]
+    return [f"{smaller}{folder}: {counted(count, 'picture')} instead of {full:,}"]
 
 
 def _check_twins(root: str, base: str, set_: str) -> list[str]:
@@ -180,7 +181,9 @@ def _check_landmarks(root: str, base: str, set_: str) -> list[str]:
             findings.append(str(error))
     gone = sorted({f"{mark[:-4]}_pts.mat" for mark in marks}.difference(here.marks))
     if gone:
-        findings.append(f"warning: {here.path}: {len(gone):,} are missing, first {gone[0]}")
+        findings.append(
+            f"warning: {here.path}: {counted(len(gone), 'file')} missing, first {gone[0]}"
+        )
     return findings
 
 

@@ -23,13 +23,17 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading with paragraphs, a figure (SVG of our own making), pictures and a table."""
+    """A heading with paragraphs, a figure (SVG of our own making), pictures and a table.
+
+    ``sheets`` are pictures as wide as the page, ``pictures`` small ones beside each other.
+    """
 
     heading: str
     paragraphs: Sequence[str] = ()
     svg: str = ""
     caption: str = ""
     pictures: Sequence[Mapping[str, str]] = ()  # {"src": data URL, "text": caption}
+    sheets: Sequence[Mapping[str, str]] = ()
     table: Table | None = None
 
 

@@ -107,8 +107,8 @@ def valence_arousal(units: Strengths, identity: int, seed: int) -> tuple[float, 
     exact = np.tanh(np.array(rows) @ share * 1.3)
     exact[1] = exact[1] - 0.05
     person, session = (
-        np.random.default_rng([0xAFFEC7, *key]).normal(0, sd, 2)
-        for key, sd in zip(([identity], [identity, seed]), OFFSETS, strict=True)
+        np.random.default_rng(key).normal(0, sd, 2)
+        for key, sd in zip(([0xAFFEC7, identity], [0x5E55A, identity, seed]), OFFSETS, strict=True)
     )
     both = np.clip(exact + person + session, -1.0, 1.0)
     return float(both[0]), float(both[1])

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def background(width: int, height: int, seed: int, clutter: int | None = None) -> NDArray[np.uint8]:
+def background(
+    width: int, height: int, seed: int, clutter: int | None = None, style: str = "plain"
+) -> NDArray[np.uint8]:
     """(height, width, 3) uint8; ``clutter``: the number of things (default: up to 14)."""
     rng = np.random.default_rng([0xBAC, seed])
     small = (max(width // 2, 8), max(height // 2, 8))

@@ -85,6 +85,11 @@ class Canvas:
         _base(self.pixels, factors, np.asarray(colour, np.float32))
 
 
+def dye(pixels: NDArray[np.uint8], factors: Singles, colour: Floats) -> None:
+    """Paints ``pixels`` (h, w, >= 3) with ``colour`` times ``factors`` (h, w)."""
+    _dye(pixels, factors, np.asarray(colour, np.float32))
+
+
 @_jit
 def _mix(pixels: Any, cover: Any, rgb: Any, opacity: Any) -> None:  # pragma: no cover
     for y in range(cover.shape[0]):
@@ -114,6 +119,14 @@ def _base(pixels: Any, factors: Any, rgb: Any) -> None:  # pragma: no cover
         for x in range(factors.shape[1]):
             for k in range(3):
                 pixels[y, x, k] = np.uint8(min(factors[y, x, k] * rgb[k] + f32(0.5), f32(255.0)))
+
+
+@_jit
+def _dye(pixels: Any, factors: Any, rgb: Any) -> None:  # pragma: no cover
+    for y in range(factors.shape[0]):
+        for x in range(factors.shape[1]):
+            for k in range(3):
+                pixels[y, x, k] = np.uint8(min(factors[y, x] * rgb[k] + f32(0.5), f32(255.0)))
 
 
 def coverage(outlines: Sequence[Floats], blur: float) -> tuple[Window, Singles]:

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 THRESHOLDS: Final = (0.6, 1.5, 2.5, 3.5, 4.4)  # exact intensities from which A, B, C, D, E is seen
 _TASTE = (0.28, 0.10)  # standard deviations: of a coder's eye for a unit, and of each threshold
-_JUDGEMENT = 0.68  # standard deviation of what is added to a whole event
+_JUDGEMENT = 0.72  # standard deviation of what is added to a whole event
 _EVENT = 0.2  # exact intensity that makes an event: below, nobody sees anything
 _LATE = 0.18  # mean delay beyond the first frame, seconds
 _CLOSED = 0.5  # seconds from which closed eyes are AU 43; shorter is a blink, AU 45, not coded

@@ -227,9 +227,20 @@ def wander(key: list[int], times: Floats, channels: int) -> Floats:
 
 
 def head_at(identity: int, seed: int, times: Floats) -> Floats:
-    """(T, 6) yaw, pitch, roll (degrees), and x, y, size as shares of the face's size."""
-    spread = np.array([7.0, 4.5, 3.5, 0.07, 0.04, 0.03]) * habits(identity).restless
-    return np.asarray(wander([0x4EAD, identity, seed], times, 6) * spread)
+    """(T, 6) yaw, pitch, roll (degrees), and x, y, size as shares of the face's size.
+
+    The head wanders, and now and then it turns or nods within a third of a second.
+    """
+    spread = np.array([6.0, 4.0, 3.5, 0.07, 0.04, 0.03]) * habits(identity).restless
+    out = wander([0x4EAD, identity, seed], times, 6) * spread
+    for block in _blocks(times, 6.0):
+        rng = _rng(0x70D5, identity, seed, block)
+        for start in _starts(rng, 0.08, block):
+            turn, stay = rng.normal(0, [9.0, 4.0]), float(rng.uniform(0.4, 4.0))
+            since = times - start
+            shape = _smooth(since / 0.35) * _smooth((stay + 0.9 - since) / 0.45)
+            out[:, :2] += shape[:, None] * np.clip(turn, -18, 18)
+    return np.asarray(out)
 
 
 def gaze_at(identity: int, seed: int, times: Floats) -> Floats:

@@ -100,7 +100,7 @@ def _cheek_raiser(t: Template) -> Parts:
     cheek, outer = _pair(t, 0.54, 0.36, 0.22, 0.17), _pair(t, 0.74, 0.02, 0.10, 0.10)
     below, bow = _lid_line(t, upper=False)
     lid = bow * np.where(below > 0, smooth(below, 0.12, 0.0), 0.0)
-    return -0.035 * _side(t) * outer, -0.10 * cheek - 0.024 * lid, 0.085 * cheek
+    return -0.035 * _side(t) * outer, -0.10 * cheek - 0.018 * lid, 0.085 * cheek
 
 
 def _lid_tightener(t: Template) -> Parts:
@@ -108,7 +108,7 @@ def _lid_tightener(t: Template) -> Parts:
     above, _ = _lid_line(t, upper=True)
     rise = bow * np.where(below > 0, smooth(below, 0.10, 0.0), smooth(-below, 0.04, 0.0))
     fall = bow * np.where(above > 0, smooth(above, 0.10, 0.0), smooth(-above, 0.03, 0.0))
-    return 0.0, -0.030 * rise + 0.014 * fall, 0.008 * rise
+    return 0.0, -0.040 * rise + 0.016 * fall, 0.008 * rise
 
 
 def _nose_wrinkler(t: Template) -> Parts:
@@ -180,7 +180,7 @@ def _lips_part(t: Template) -> Parts:
 
 def _jaw_drop(t: Template) -> Parts:
     inside, lower = _in_mouth(t), _below_lips(t)
-    skin = smooth(_y(t), 0.72, 1.2)
+    skin = smooth(_y(t), 0.88, 1.28)
     hinge = np.clip((t.mean[:, 2] + 0.05) / 1.1, 0.0, 1.15)
     fall = hinge * (inside * lower + (1 - inside) * skin)
     hollow = inside * np.clip(4 * lower * (1 - lower), 0.0, 1.0)

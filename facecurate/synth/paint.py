@@ -1,21 +1,19 @@
-"""Skin, lips, brows, eyes' outlines and hair, painted on the head's grid.
+"""Skin, lips, brows, eyes' outlines and hair: painted on the head's grid, and the hair's shape.
 
 The atlas is one RGBA picture: on top the head (azimuth across, height down, spaced as the grid is),
 below three tiles for hair, skin and cloth. Alpha marks the surface of the eyes.
 """
 
 from functools import lru_cache
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facecurate.synth import skin
 from facecurate.synth import template as head
-from facecurate.synth.canvas import SIDE, Canvas, curve, ribbon
+from facecurate.synth.canvas import SIDE, Canvas, Singles, dye
 from facecurate.synth.person import Person, person
-from facecurate.synth.stencils import SIDES, stencils
+from facecurate.synth.stencils import features, stencils
 from facecurate.synth.template import Floats, smooth
 
 TILE = 170
@@ -31,71 +29,133 @@ def hairline(who: Person, azimuth: Floats) -> Floats:
     start = -0.93 - who.hairline
     knots = np.array([0.0, 0.5, 0.95, 1.2, 1.36, 1.5, 1.75, 2.0, np.pi])
     low = np.array([start, start, start + 0.1, -0.52, 0.0, 0.12, 0.2, 0.6, 0.85])
-    fringe = 0.16 if who.style == "medium" else 0.06
-    wave = fringe * who.parting * np.sin(1.7 * azimuth + 0.5) * smooth(turn, 1.25, 0.6)
+    if who.style == "receding":
+        low[:4] = [start - 0.12, start - 0.34, start - 0.2, -0.62]
+    elif who.style in ("medium", "long", "short", "curly"):
+        low[:3] += np.array([0.36, 0.36, 0.3]) * who.fringe * (0.5 if who.style == "short" else 1)
+    sweep = {"parted": 0.16, "medium": 0.12, "long": 0.1, "tied": 0.0}.get(who.style, 0.04)
+    wave = sweep * who.parting * np.sin(1.7 * azimuth + 0.5) * smooth(turn, 1.25, 0.6)
     return np.asarray(np.interp(turn, knots, low) + wave)
 
 
-def _features(who: Person) -> list[tuple[str, Floats, float]]:
-    """What is painted at fixed places, in this order: stencil, colour, opacity."""
-    shade, old = who.skin * 0.5, max(0.0, who.age - 0.25)
-    return [
-        ("cheek fold", shade, 0.18 + 0.4 * old),
-        ("bag", shade, 0.10 + 0.45 * old),
-        ("crow's feet", shade, 0.4 * old),
-        ("forehead", shade, 0.5 * old),
-        ("nostril", who.skin * 0.12, 0.9),
-        ("nose wing", shade, 0.5),
-        ("lips", who.lips, 0.85),
-        ("lips' edge", who.lips * 0.45, 0.75),
-        ("mouth", np.array([52.0, 18, 18]), 1.0),
-        ("teeth", np.array([226.0, 218, 202]), 0.9),
-        ("tongue", np.array([140.0, 62, 62]), 0.8),
-        ("eye", np.array([170.0, 164, 160]) + 0.2 * who.skin, 1.0),
-        ("lid fold", who.skin * 0.45, 0.6),
-        ("lower lid", shade, 0.5),
-        ("lashes", who.skin * 0.16 + 4, 0.95),
-    ]
+# How far hair stands off the skull, of the person's own depth.
+_VOLUME = {"bald": 0.0, "receding": 0.4, "short": 0.7, "tied": 0.35, "curly": 1.5}
+
+
+@lru_cache(maxsize=64)
+def _hair_depth(who: Person) -> Floats:
+    """(N, 1) how far the hair stands off each vertex of the head."""
+    azimuth, y = head.template().flat.T
+    volume = _VOLUME.get(who.style, 1.0)
+    depth = who.hair_depth * volume + (0.1 if who.style == "curly" else 0.0)
+    rise = smooth(hairline(who, azimuth) - y, 0.02, 0.3) * (0.55 + 0.45 * smooth(y, 0.3, -0.9))
+    side = 0.7 if who.style == "parted" else 0.35
+    rise *= 1 + side * who.parting * np.sin(azimuth) * smooth(y, -0.6, -1.2)
+    if who.style == "curly":
+        rng = np.random.default_rng([0xC1, who.texture])
+        rise *= 1 + 0.12 * rng.standard_normal(len(y)) * smooth(np.abs(y), 1.6, 1.4)
+    return np.asarray((depth * rise * (who.style != "bald"))[:, None])
+
+
+def grown(bare: Floats, who: Person) -> Floats:
+    """(N, 3) the bare head ``bare`` with the hair's thickness on it."""
+    out = bare * [1.0, 0.9, 1.0]
+    out /= np.linalg.norm(out, axis=1, keepdims=True) + 1e-9
+    return np.asarray(bare + out * _hair_depth(who))
+
+
+@lru_cache(maxsize=64)
+def hanging(who: Person) -> tuple[Floats, ...]:
+    """Grids (R, C, 3) of hair beside and behind the face, in the head's frame; hair as material.
+
+    A curtain for whoever has ``length``, a knot or a tail for hair that is tied back, else none.
+    """
+    if who.length > 0:
+        return (_curtain(who),)
+    return (_knot(who),) if who.style == "tied" else ()
+
+
+def _curtain(who: Person) -> Floats:
+    y = np.linspace(-1.15, who.length, 16)[:, None]
+    share = np.linspace(-1, 1, 29)
+    edge = 1.62 + 0.25 * np.clip(who.fringe, 0, 1) * smooth(y, 0.2, 1.2)  # half the way round
+    azimuth = np.pi + share * edge
+    cap = smooth(y, -1.35, -0.4)
+    curly = who.style == "curly"
+    spread = 0.1 + 0.22 * curly + 0.12 * ((who.texture >> 3) % 3 - 1)
+    depth = who.hair_depth * (1.6 if curly else 1.0)
+    half = 0.75 + 0.38 * cap + spread * smooth(y, 0.0, 1.4) + 0.6 * depth
+    deep = 1.05 + 0.5 * cap + 0.4 * depth
+    wave = 0.035 * np.sin(5 * y + who.texture % 7) + 0.02 * np.sin(9 * azimuth)
+    if curly:
+        wave = 0.06 * np.random.default_rng([0xC2, who.texture]).standard_normal(azimuth.shape)
+    x, z = (half + wave) * np.sin(azimuth), -0.08 + (deep + wave) * np.cos(azimuth)
+    return np.stack([x, np.broadcast_to(y, x.shape), z], axis=2)
+
+
+def _knot(who: Person) -> Floats:
+    """A ball on the crown, one in the nape, or a tail over a shoulder."""
+    middle, radii = (
+        ((0.0, -1.55, -0.55), (0.42, 0.4, 0.4)),
+        ((0.0, 0.35, -1.45), (0.4, 0.4, 0.35)),
+        ((0.75 * np.sign(who.parting), 1.05, -0.75), (0.24, 0.95, 0.22)),
+    )[who.texture % 3]
+    lat = np.linspace(-np.pi / 2, np.pi / 2, 9)[:, None]
+    lon = np.linspace(-np.pi, np.pi, 17)
+    ball = [np.cos(lat) * np.sin(lon), np.sin(lat) + 0 * lon, np.cos(lat) * np.cos(lon)]
+    return np.stack([m + r * b for m, r, b in zip(middle, radii, ball, strict=True)], axis=2)
 
 
 def _paint_features(canvas: Canvas, who: Person) -> None:
     known = stencils()
-    for name, colour, opacity in _features(who):
+    for name, colour, opacity in features(who):
         if opacity > 0.01:
             where, cover = known[name]
-            canvas.blend(where, cover * np.float32(opacity), colour)
+            canvas.blend(where, cover, colour, opacity)
 
 
 def _paint_spots(canvas: Canvas, who: Person) -> None:
+    """Freckles, and moles at places of the identity's own."""
+    if who.freckles > 0:
+        where, cover = skin.freckles(who.texture % skin.VARIANTS)
+        canvas.blend(where, cover, who.skin * [0.72, 0.6, 0.52], 0.75 * who.freckles)
     rng = np.random.default_rng([0x5907, who.texture])
-    count = int(rng.integers(0, 40)) if rng.uniform() < 0.25 else int(rng.integers(0, 4))
+    count = int(rng.choice(6, p=[0.3, 0.25, 0.2, 0.12, 0.08, 0.05]))
     turn = np.linspace(0, 2 * np.pi, 9)[:-1]
     ring = np.stack([np.cos(turn), np.sin(turn)], axis=1)
-    middles = rng.uniform([-0.75, 0.1], [0.75, 1.25], (count, 2))
-    spots = [m + ring * rng.uniform(0.008, 0.02) for m in middles]
-    canvas.fill(spots, who.skin * 0.55, float(rng.uniform(0.3, 0.8)), 0.7)
+    for _ in range(count):
+        middle = rng.uniform([-0.75, -0.55], [0.75, 1.25])
+        dark = float(rng.uniform(0.5, 0.9))
+        canvas.fill([middle + ring * rng.uniform(0.01, 0.024)], who.skin * 0.42, dark, 0.6)
 
 
 def _paint_beard(canvas: Canvas, who: Person) -> None:
     if who.beard == 0:
         return
-    strands = skin.strands(who.texture % 4)
-    cover = skin.beard() * np.clip(np.float32(who.beard) * (1.9 - strands), 0, 0.9)
-    canvas.blend((slice(250, SIDE), slice(0, SIDE)), cover[250:], who.brow * 0.6 + who.hair * 0.3)
+    grown = skin.beards()[who.beard_style]
+    hairs = skin.strands(who.texture % skin.VARIANTS)[skin.BEARDED]
+    if who.beard_style == "stubble":
+        cover = grown * (np.float32(0.22 + 0.3 * who.beard) * (1.6 - 0.6 * hairs))
+    else:
+        cover = grown * np.clip(np.float32(who.beard) * (1.9 - hairs), 0, 0.92)
+    canvas.blend(skin.BEARDED, cover, who.brow * 0.6 + who.hair * 0.3)
 
 
 def _paint_brows(canvas: Canvas, who: Person) -> None:
-    rng = np.random.default_rng([0xB0, who.texture])
-    drop = np.array([0, 0.012])  # the points lie on the upper half of the brow
-    lines = [curve(head.POINTS[first : first + 5], 26) + drop for first in (17, 22)]
-    canvas.fill([ribbon(b, who.brow_width * 1.5) for b in lines], who.brow, 0.62, 2.2)
-    hairs: list[Floats] = []
-    for line, side in zip(lines, SIDES, strict=True):
-        feet = line[rng.integers(2, 24, 26)] + rng.normal(0, who.brow_width * 0.22, (26, 2))
-        half = rng.uniform([0.015, -0.018], [0.04, 0.0], (26, 2)) * [side, 1]
-        root = np.array([0, 0.006])  # a hair is a sliver of a triangle
-        hairs += list(np.stack([feet - half - root, feet - half + root, feet + half], axis=1))
-    canvas.fill(hairs, who.brow * 0.8, 0.55, 0.5)
+    for first in (17, 22):
+        where, along, below = skin.brow(first)
+        hairs = skin.brow_hairs(first, who.texture % skin.VARIANTS)
+        half = np.interp(along, [-0.02, 0.12, 0.6, 1.0], [0.55, 1.0, 1 - 0.3 * who.brow_taper, 0.2])
+        half = (half * (0.72 * who.brow_width)).astype(np.float32)
+        within = np.clip((half - np.abs(below)) * np.float32(60.0) + np.float32(0.5), 0, 1)
+        ends = np.clip((along + 0.05) * 9, 0, 1) * np.clip((1.06 - along) * 9, 0, 1)
+        cover = within * ends * (0.35 + 0.65 * hairs) * np.float32(who.brow_density)
+        canvas.blend(where, np.asarray(cover, np.float32), who.brow)
+
+
+def _hairs(who: Person) -> Singles:
+    variant = who.texture % skin.VARIANTS
+    return skin.curls(variant) if who.style == "curly" else skin.strands(variant)
 
 
 def _paint_hair(canvas: Canvas, who: Person) -> None:
@@ -103,49 +163,37 @@ def _paint_hair(canvas: Canvas, who: Person) -> None:
     rng = np.random.default_rng([0x4A, who.texture])
     ragged = np.repeat(rng.normal(0, 0.02, SIDE // 4), 4) + rng.normal(0, 0.015, SIDE)
     line = (hairline(who, azimuth) + ragged).astype(np.float32)
-    last = int(np.searchsorted(y, 1.0))
+    last = int(np.searchsorted(y, float(line.max()) + 0.03))
     height = y[:last, None].astype(np.float32)
     cover = np.clip((line[None] - height + np.float32(0.02)) / np.float32(0.09), 0, 1)
     if who.style == "bald":
         cover *= np.float32(0.3 * (who.texture % 2))
-    strands = skin.strands(who.texture % 4)[:last]
-    hair = _dyed(strands, who.hair)
-    canvas.pixels[:last] = cv2.blendLinear(hair, canvas.pixels[:last], cover, 1 - cover)
+    canvas.grow((slice(0, last), slice(0, SIDE)), cover, _hairs(who), who.hair)
 
 
-def _tiles(who: Person) -> NDArray[np.uint8]:
-    """(TILE, SIDE, 3): hair, skin and cloth side by side."""
-    row = np.empty((TILE, SIDE, 3), np.uint8)
-    row[:, : TILE + 1] = _tile(skin.strands(who.texture % 4), who.hair)
-    row[:, TILES["skin"] : TILES["cloth"]] = _tile(skin.blotches(1), who.skin)
-    row[:, TILES["cloth"] :] = _tile(skin.blotches(2), np.full(3, 200.0))[:, :TILE]
-    return row
-
-
-def _tile(factors: NDArray[np.float32], colour: Floats) -> NDArray[np.uint8]:
-    return _dyed(factors[:TILE, : TILE + 1], colour)
-
-
-def _dyed(factors: NDArray[np.float32], colour: Floats) -> NDArray[np.uint8]:
-    """(h, w) factors on one colour -> (h, w, 3)."""
-    planes = [cv2.convertScaleAbs(factors, alpha=float(c)) for c in colour]
-    return np.asarray(cv2.merge(planes), np.uint8)
+def _paint_tiles(out: Atlas, who: Person) -> None:
+    """Hair, skin and cloth side by side, below the head's map."""
+    parts = (
+        (TILES["hair"], _hairs(who), who.hair),
+        (TILES["skin"], skin.blotches(1), who.skin),
+        (TILES["cloth"], skin.blotches(2), np.full(3, 200.0)),
+    )
+    for left, factors, colour in parts:
+        width = min(TILE + 1, SIDE - left)
+        dye(out[SIDE:, left : left + width], factors[:TILE, :width], colour)
 
 
 @lru_cache(maxsize=8)
 def atlas(identity: int) -> Atlas:
     """(ATLAS[0], ATLAS[1], 4) uint8, read-only: the picture on the head of ``identity``."""
     who = person(identity)
-    tone: Any = (*map(float, who.skin), 0.0)
-    base: Any = cv2.multiply(skin.skin(who.texture % 4), tone, dtype=cv2.CV_8U)
-    canvas = Canvas(base)
-    alpha = np.zeros((SIDE, SIDE), np.uint8)
+    out = np.zeros((*ATLAS, 4), np.uint8)
+    canvas = Canvas(out[:SIDE])
+    canvas.skin(skin.skin(who.texture % skin.VARIANTS), who.skin)
     for paint in (_paint_spots, _paint_beard, _paint_features, _paint_brows, _paint_hair):
         paint(canvas, who)
     where, cover = stencils()["eye"]
-    alpha[where] = np.rint(cover * 255).astype(np.uint8)
-    out = np.zeros((*ATLAS, 4), np.uint8)
-    out[:SIDE, :, :3], out[:SIDE, :, 3] = canvas.pixels, alpha
-    out[SIDE:, :, :3] = _tiles(who)
+    out[:SIDE][where][:, :, 3] = np.rint(cover * 255).astype(np.uint8)
+    _paint_tiles(out, who)
     out.setflags(write=False)
     return out

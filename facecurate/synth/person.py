@@ -1,7 +1,7 @@
 """Who is drawn: everything that depends on the identity alone.
 
-Traits are drawn from distributions that were chosen by eye, not measured on people. ``presentation``
-and ``age`` are words about the looks of a rendered head; no label carries them.
+Traits are drawn from distributions that were chosen by eye, not measured on people.
+``presentation`` and ``age`` are words about the looks of a rendered head; no label carries them.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from functools import lru_cache
 import numpy as np
 
 from facecurate.synth import modes
-from facecurate.synth import template as head
 from facecurate.synth.template import Floats
 
 # sRGB anchors from the lightest to the darkest skin; people lie between and beside them.
@@ -45,12 +44,11 @@ _RIMS: Floats = np.array(
 STYLES = ("bald", "receding", "short", "parted", "medium", "long", "tied", "curly")
 _MASCULINE_STYLES = (0.12, 0.15, 0.37, 0.17, 0.05, 0.03, 0.03, 0.08)
 _FEMININE_STYLES = (0.01, 0.0, 0.09, 0.08, 0.25, 0.31, 0.17, 0.09)
-BARE_EARS = ("bald", "receding", "short", "parted", "tied")  # styles that do not cover the ears
 BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 RIMS = ("round", "oval", "square", "rectangle", "aviator", "cat")
 
-# Standard deviations by which a mode's mean moves from no presentation to a masculine one (the
-# feminine one is its mirror image), and from the youngest to the oldest.
+# Standard deviations by which a mode's mean lies off the template's, by which it moves from no
+# presentation to a masculine one (the feminine one is its mirror image), and with age.
 _PRESENTATION: dict[str, float] = {
     "jaw width": 0.55, "chin width": 0.5, "jaw angle": 0.6, "lower face length": 0.4,
     "chin height": 0.35, "chin forward": 0.3, "brow ridge": 0.9, "brow height": 0.5,
@@ -58,6 +56,7 @@ _PRESENTATION: dict[str, float] = {
     "nose height": 0.3, "nose width": 0.35, "nose hump": 0.3, "forehead slope": -0.4,
     "forehead bulge": -0.4, "full cheeks": -0.3,
 }  # fmt: skip
+_MEAN: dict[str, float] = {"upper lid": 1.0, "lower lid": 0.4, "lip fullness": 0.3}
 _AGE: dict[str, float] = {
     "lip fullness": -1.2, "jowls": 1.6, "hollow cheeks": 0.9, "nose length": 0.6, "nose tip": -0.6,
     "upper lid": -0.8, "mouth corners": -0.6, "full cheeks": -0.5,
@@ -76,9 +75,9 @@ class Eyewear:
     thickness: float  # of the rims
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """Shape, skin and hair of one identity; colours are sRGB 0..255."""
+    """Shape, skin and hair of one identity; colours are sRGB 0..255. Compared as an object."""
 
     shape: Floats  # (len(IDENTITY_MODES),) standard deviations
     presentation: float  # -1 feminine .. 1 masculine looks of the rendered head
@@ -91,6 +90,7 @@ class Person:
     iris: Floats  # (3,)
     style: str  # of STYLES
     hair_depth: float  # how far the hair stands off the skull
+    length: float  # y down to which hair hangs beside the face; 0: it leaves the ears bare
     hairline: float  # how far up the forehead it starts
     parting: float  # -1..1: side and strength of the parting
     fringe: float  # 0..1: how far the hair falls into the forehead
@@ -117,7 +117,7 @@ def _shape(rng: np.random.Generator, presentation: float, age: float) -> Floats:
     """Standard deviations of every mode about means that looks and age shift."""
     names = list(modes.IDENTITY_MODES)
     mean = np.zeros(len(names))
-    for shifts, by in ((_PRESENTATION, presentation), (_AGE, age - 0.5)):
+    for shifts, by in ((_MEAN, 1.0), (_PRESENTATION, presentation), (_AGE, age - 0.5)):
         for name, shift in shifts.items():
             mean[names.index(name)] += shift * by
     return np.clip(np.clip(rng.normal(0, 1, len(names)), -2.2, 2.2) + mean, -2.6, 2.6)
@@ -131,7 +131,7 @@ def _skin(rng: np.random.Generator, tone: float) -> Floats:
 
 def _lips(rng: np.random.Generator, skin: Floats, presentation: float) -> tuple[Floats, float]:
     """Colours of the lips and darkness of the lashes: painted ones are more intense."""
-    redder = np.array([0.86, 0.62, 0.62]) * (1 + rng.normal(0, 0.05, 3))
+    redder = np.array([0.86, 0.57, 0.58]) * (1 + rng.normal(0, 0.05, 3))
     bare = skin * redder + np.array([10.0, 2.0, 4.0])
     if rng.uniform() > 0.5 * max(0.0, -presentation):
         return bare, float(rng.uniform(0.0, 0.4))
@@ -154,6 +154,13 @@ def _style(rng: np.random.Generator, masculine: float, age: float) -> str:
     odds = np.array(_FEMININE_STYLES) * (1 - masculine) + np.array(_MASCULINE_STYLES) * masculine
     odds[:2] *= 0.4 + 1.2 * age
     return STYLES[int(rng.choice(len(STYLES), p=odds / odds.sum()))]
+
+
+def _length(rng: np.random.Generator, style: str, masculine: float) -> float:
+    """How far down hair hangs; curly hair of masculine looks does not."""
+    low, high = {"medium": (0.75, 1.35), "long": (1.6, 2.3), "curly": (0.8, 1.7)}.get(style, (0, 0))
+    drawn, hanging = float(rng.uniform(low, high)), rng.uniform() > masculine
+    return drawn if style != "curly" or hanging else 0.0
 
 
 def _beard(rng: np.random.Generator, masculine: float) -> tuple[str, float]:
@@ -192,6 +199,7 @@ def person(identity: int) -> Person:
     hair, brow = _hair(rng, tone, age, skin)
     light_eyes = 0.25 if tone > 0.45 else 1.0
     beard_style, beard = _beard(rng, masculine)
+    style = _style(rng, masculine, age)
     return Person(
         shape=_shape(rng, presentation, age),
         presentation=presentation,
@@ -202,8 +210,9 @@ def person(identity: int) -> Person:
         hair=hair,
         brow=brow,
         iris=_between(_IRIS, float(rng.uniform(0, light_eyes)), rng, 0.08),
-        style=_style(rng, masculine, age),
+        style=style,
         hair_depth=float(rng.uniform(0.05, 0.2)),
+        length=_length(rng, style, masculine),
         hairline=float(rng.uniform(-0.06, 0.1)),
         parting=float(rng.choice([-1, 1]) * rng.uniform(0.3, 1)),
         fringe=float(rng.uniform(0.3, 1)) if rng.uniform() < 0.45 else 0.0,
@@ -218,12 +227,3 @@ def person(identity: int) -> Person:
         glasses=_eyewear(rng),
         texture=int(rng.integers(2**31)),
     )
-
-
-@lru_cache(maxsize=64)
-def bare_head(identity: int) -> Floats:
-    """(N, 3) the head of an identity at rest, without hair, in the head's frame; read-only."""
-    moved = np.tensordot(person(identity).shape, modes.identity_basis(), 1)
-    out = np.asarray(head.template().mean + moved)
-    out.setflags(write=False)
-    return out

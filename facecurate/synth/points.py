@@ -49,7 +49,7 @@ _PUPIL = np.array([[-head.EYE[0], float(_OPEN[0][0] + _OPEN[1][0]) / 2]])  # loo
 
 def _mirrored_eye(left: Floats) -> Floats:
     """The right eye beginning at its inner corner."""
-    return left[[4, 3, 2, 1, 0, 7, 6, 5]] * _FLIP
+    return np.asarray(left[[4, 3, 2, 1, 0, 7, 6, 5]] * _FLIP)
 
 
 def _brows98() -> Floats:
