@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facecurate.synth import template
 from facecurate.synth.affect import expression_of, valence_arousal
 from facecurate.synth.facs import Strengths
 from facecurate.synth.points import MIRRORS
@@ -108,10 +109,16 @@ def mirrored(labels: FaceLabels, width: int) -> FaceLabels:
         landmarks=np.ascontiguousarray(points["5"][:, :2]).ravel(),
         points=points,
         seen={n: s[MIRRORS[n.removesuffix("-3d")]] for n, s in labels.seen.items()},
-        vertices=labels.vertices * flip + shift,
+        vertices=_other_side(labels.vertices) * flip + shift,
         yaw=-labels.yaw,
         roll=-labels.roll,
     )
+
+
+def _other_side(vertices: Floats) -> Floats:
+    """(V, 3) with each vertex of the grid at the place of its mirror image."""
+    rows = len(template.ROWS)
+    return vertices.reshape(rows, -1, 3)[:, ::-1].reshape(-1, 3)
 
 
 def moved(labels: FaceLabels, factor: Floats, shift: Floats) -> FaceLabels:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -81,12 +80,10 @@ class Shadow:
     ``places``: (N, 3) float32, the vertices in its frame: x, y in texels of ``reach`` (centres at
     integers), and how near they are to the lamp, units. ``reach``: (S, S) float32 the same nearness
     of what stops the light there, 0 where nothing does: whatever is less near lies in shadow.
-    ``around``: (S, S) the largest ``reach`` of the texel and the three after it, both ways.
     """
 
     places: Singles
     reach: Singles
-    around: Singles
 
 
 def shadow_of(
@@ -124,11 +121,9 @@ def shadow_of(
     leaves[faces[casts & both]] = True
     casters[leaves, 2] -= np.float32(_LEAF)
     _, reach = raster.nearest(casters, drawn, both[casts], side, side)
-    around = cv2.dilate(reach, np.ones((4, 4), np.uint8), anchor=(0, 0))
-    return Shadow(places.astype(np.float32), reach, np.asarray(around, np.float32))
+    return Shadow(places.astype(np.float32), reach)
 
 
 def no_shadow() -> Shadow:
     """What stands for the shadow of lamps without one."""
-    nothing = np.zeros((1, 1), np.float32)
-    return Shadow(np.zeros((1, 3), np.float32), nothing, nothing)
+    return Shadow(np.zeros((1, 3), np.float32), np.zeros((1, 1), np.float32))

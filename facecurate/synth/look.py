@@ -71,13 +71,15 @@ def draw(built: Scene, solid: Floats, where: Window, look: Look) -> tuple[Layer,
     light = cv2.LUT(coarse, _LINEAR)
     if look.style.grain > 0:
         light *= _grain(*coarse.shape[:2], look.style.grain)
+    corners = np.empty((len(screen), shading.CORNERS), np.float32)
+    corners[:, :3], corners[:, 3:5], corners[:, 5:] = built.normals, built.uv, shadow.places
     shader: Any = shading.shade
     layer = shader(
-        seen, depth, screen, built.faces, built.materials, built.normals.astype(np.float32),
-        built.uv.astype(np.float32), built.own.astype(np.float32), on_eyes(coarse, zoom, built.uv),
-        look.texture, light, np.float32(zoom), look.surfaces, look.lamps.rows, look.lamps.sky,
-        built.eyes.astype(np.float32), look.iris, np.float32(look.style.power), shadow.places,
-        shadow.reach, shadow.around, np.float32(look.lamps.darkness), np.float32(_STEP / built.scale),
+        seen, depth, screen, built.faces, built.materials, corners, built.own.astype(np.float32),
+        on_eyes(coarse, zoom, built.uv), look.texture, light, np.float32(zoom), look.surfaces,
+        look.lamps.rows, look.lamps.sky, built.eyes.astype(np.float32), look.iris,
+        np.float32(look.style.power), shadow.reach, np.float32(look.lamps.darkness),
+        np.float32(_STEP / built.scale),
     )  # fmt: skip
     return layer, seen
 

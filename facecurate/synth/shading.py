@@ -19,6 +19,7 @@ _jit = numba.njit(cache=True, fastmath=FAST, error_model="numpy")
 
 # Columns of the table of surfaces.
 RED, GREEN, BLUE, GLOSS, BLEEDS, LEAF = range(6)
+CORNERS = 8  # columns of the table of vertices
 
 # Rows of the table of spots: place on the screen, share of the pixel, weights of the corners,
 # colour, gloss and its sharpness, how far light bleeds, normal, how free the key lamp's light is
@@ -63,11 +64,13 @@ def _pick(
 
 
 @_jit
-def _weigh(n: int, shown: Any, spots: Any, screen: Any, faces: Any) -> None:  # pragma: no cover
-    """How much of each corner there is at each spot, in space."""
+def _blend(
+    n: int, shown: Any, spots: Any, blends: Any, screen: Any, faces: Any, corners: Any
+) -> None:  # pragma: no cover
+    """How much of each corner there is at each spot, in space, and the mean of what they have."""
     for k in range(n):
         t = shown[k]
-        a, b, c = faces[t, 0], faces[t, 1], faces[t, 2]
+        a, b, c = np.uint32(faces[t, 0]), np.uint32(faces[t, 1]), np.uint32(faces[t, 2])
         ax, ay = screen[a, 0], screen[a, 1]
         bx, by, cx, cy = screen[b, 0] - ax, screen[b, 1] - ay, screen[c, 0] - ax, screen[c, 1] - ay
         px, py = spots[_X, k] - ax, spots[_Y, k] - ay
@@ -75,21 +78,20 @@ def _weigh(n: int, shown: Any, spots: Any, screen: Any, faces: Any) -> None:  # 
         wa = (bx * cy - by * cx - wb - wc) * screen[a, 2]
         wb, wc = wb * screen[b, 2], wc * screen[c, 2]
         inverse = f32(1.0) / (wa + wb + wc)
-        spots[_WA, k], spots[_WB, k], spots[_WC, k] = wa * inverse, wb * inverse, wc * inverse
+        wa, wb, wc = wa * inverse, wb * inverse, wc * inverse
+        spots[_WA, k], spots[_WB, k], spots[_WC, k] = wa, wb, wc
+        for h in range(CORNERS):
+            blends[k, h] = wa * corners[a, h] + wb * corners[b, h] + wc * corners[c, h]
 
 
 @_jit
 def _turn(
-    n: int, shown: Any, spots: Any, faces: Any, materials: Any, normals: Any, surfaces: Any
+    n: int, shown: Any, spots: Any, blends: Any, materials: Any, surfaces: Any
 ) -> None:  # pragma: no cover
     """The normals and what the surfaces are like, without their colour."""
     for k in range(n):
-        t = shown[k]
-        a, b, c, m = faces[t, 0], faces[t, 1], faces[t, 2], materials[t]
-        wa, wb, wc = spots[_WA, k], spots[_WB, k], spots[_WC, k]
-        nx = wa * normals[a, 0] + wb * normals[b, 0] + wc * normals[c, 0]
-        ny = wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1]
-        nz = wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2]
+        m = np.uint32(materials[shown[k]])
+        nx, ny, nz = blends[k, 0], blends[k, 1], blends[k, 2]
         length = f32(1.0) / np.sqrt(nx * nx + ny * ny + nz * nz + f32(1e-12))
         if nz < 0 and surfaces[m, LEAF] > 0:
             length = -length  # the other side of a leaf
@@ -99,17 +101,13 @@ def _turn(
 
 @_jit
 def _colour(
-    n: int, shown: Any, spots: Any, faces: Any, materials: Any, uv: Any, fine: Any, coarse: Any,
-    zoom: Any, surfaces: Any,
+    n: int, shown: Any, spots: Any, blends: Any, materials: Any, fine: Any, coarse: Any, zoom: Any,
+    surfaces: Any,
 ) -> None:  # pragma: no cover  # fmt: skip
-    """Linear colours from the maps, bilinear; and how much of them is eye."""
+    """Linear colours from the maps, bilinear, and how much of them is eye."""
     half, one, most = f32(0.5), f32(1.0), f32(1 / 255)
     for k in range(n):
-        t = shown[k]
-        a, b, c, m = faces[t, 0], faces[t, 1], faces[t, 2], materials[t]
-        wa, wb, wc = spots[_WA, k], spots[_WB, k], spots[_WC, k]
-        u = wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0]
-        v = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
+        m, u, v = np.uint32(materials[shown[k]]), blends[k, 3], blends[k, 4]
         whole = spots[_SHARE, k] == one
         if whole:
             u, v = (u + half) * zoom - half, (v + half) * zoom - half
@@ -179,28 +177,22 @@ def _eye(
 
 @_jit
 def _hide(
-    n: int, shown: Any, spots: Any, faces: Any, places: Any, reach: Any, around: Any, lamp: Any,
-    darkness: Any,
-) -> None:  # pragma: no cover  # fmt: skip
+    n: int, spots: Any, blends: Any, reach: Any, lamp: Any, darkness: Any
+) -> None:  # pragma: no cover
     """How much of the key lamp's light reaches each spot."""
     for k in range(n):
         spots[_FREE, k], spots[_LEAK, k] = f32(1.0), f32(0.0)
         facing = spots[_NX, k] * lamp[0] + spots[_NY, k] * lamp[1] + spots[_NZ, k] * lamp[2]
         if darkness <= 0 or facing <= 0:
             continue
-        t = shown[k]
-        a, b, c = faces[t, 0], faces[t, 1], faces[t, 2]
-        wa, wb, wc = spots[_WA, k], spots[_WB, k], spots[_WC, k]
-        x = wa * places[a, 0] + wb * places[b, 0] + wc * places[c, 0]
-        y = wa * places[a, 1] + wb * places[b, 1] + wc * places[c, 1]
-        near = wa * places[a, 2] + wb * places[b, 2] + wc * places[c, 2] + f32(0.02)
         # Close to the edge of the light the side turned away from it would shade itself.
-        dark = _shadowed(reach, around, x, y, near) * _clamp(facing * f32(8.0)) * darkness
+        dark = _shadowed(reach, blends[k, 5], blends[k, 6], blends[k, 7] + f32(0.02))
+        dark *= _clamp(facing * f32(8.0)) * darkness
         spots[_FREE, k], spots[_LEAK, k] = f32(1.0) - dark, f32(2.0) * dark * (f32(1.0) - dark)
 
 
 @_jit
-def _shadowed(reach: Any, around: Any, x: Any, y: Any, near: Any) -> Any:  # pragma: no cover
+def _shadowed(reach: Any, x: Any, y: Any, near: Any) -> Any:  # pragma: no cover
     """0 in the light .. 1 in the shadow: the share of four by four texels that stop the light.
 
     Weighted so that it changes smoothly with the place (after Reeves et al. 1987).
@@ -209,8 +201,6 @@ def _shadowed(reach: Any, around: Any, x: Any, y: Any, near: Any) -> Any:  # pra
     if i < 1 or j < 1 or i > reach.shape[1] - 3 or j > reach.shape[0] - 3:
         return f32(0.0)
     u, v = np.uint32(i - 1), np.uint32(j - 1)
-    if around[v, u] <= near:  # nothing in any of them
-        return f32(0.0)
     fx, fy, dark = x - f32(i), y - f32(j), f32(0.0)
     gx, gy, one, none = f32(1.0) - fx, f32(1.0) - fy, f32(1.0), f32(0.0)
     for h in range(4):
@@ -277,36 +267,38 @@ def _put(n: int, spots: Any, row: Any) -> None:  # pragma: no cover
 
 @_jit
 def shade(
-    seen: Any, depth: Any, screen: Any, faces: Any, materials: Any, normals: Any, uv: Any,
-    own: Any, marked: Any, fine: Any, coarse: Any, zoom: Any, surfaces: Any, lamps: Any, sky: Any,
-    eyes: Any, iris: Any, power: Any, places: Any, reach: Any, around: Any,
-    darkness: Any, flat: Any,
+    seen: Any, depth: Any, screen: Any, faces: Any, materials: Any, corners: Any, own: Any,
+    marked: Any, fine: Any, coarse: Any, zoom: Any, surfaces: Any, lamps: Any, sky: Any, eyes: Any,
+    iris: Any, power: Any, reach: Any, darkness: Any, flat: Any,
 ) -> Any:  # pragma: no cover  # fmt: skip
     """(h / 2, w / 2, 4) float32: linear light times coverage, and coverage.
 
     ``seen``, ``depth``, ``screen``, ``faces`` as in :func:`facecurate.synth.raster.nearest`;
-    ``materials``: (T,) rows of ``surfaces`` (M, 6), whose columns are factors on red, green and
-    blue, gloss, 1 for skin that light goes through, 1 for leaves with two sides. ``fine``: the
-    atlas (uint8 RGBA, alpha marks the eyes on material 0); ``coarse``: its linear colours (float32), ``zoom`` times as
-    large; ``marked``: (N,) vertices at which every sub-pixel is lit. ``lamps``, ``sky``,
-    ``darkness``: as in :class:`facecurate.synth.light.Lamps`; ``places``, ``reach``, ``around``: as in
-    :class:`facecurate.synth.light.Shadow`. ``eyes``: (2, 6) centres and gaze; ``iris``: (5,) linear
-    colour, radii of iris and pupil; ``power``: of the highlights. ``flat``: how far apart in depth
-    neighbouring sub-pixels of one surface are at most.
+    ``corners``: (N, CORNERS) normals, texels and ``places`` of
+    :class:`facecurate.synth.light.Shadow`; ``own``: (N, 3) in the head's frame; ``marked``: (N,)
+    vertices at which every sub-pixel is lit. ``materials``: (T,) rows of ``surfaces`` (M, 6), whose
+    columns are factors on red, green and blue, gloss, 1 for skin that light goes through, 1 for
+    leaves with two sides. ``fine``: the atlas (uint8 RGBA, alpha marks the eyes on material 0);
+    ``coarse``: its linear colours (float32), ``zoom`` times as large. ``lamps``, ``sky``,
+    ``darkness``: as in :class:`facecurate.synth.light.Lamps`; ``reach``: as in ``Shadow``.
+    ``eyes``: (2, 6) centres and gaze; ``iris``: (5,) linear colour, radii of iris and pupil;
+    ``power``: of the highlights. ``flat``: how far apart in depth neighbouring sub-pixels of one
+    surface are at most.
     """
     height, width = seen.shape[0] // 2, seen.shape[1] // 2
     out = np.zeros((height, width, 4), np.float32)
     spots = np.empty((_ROWS, 4 * width), np.float32)
+    blends = np.empty((4 * width, CORNERS), np.float32)
     shown = np.empty(4 * width, np.int32)
     for y in range(height):
         n = _pick(2 * y, seen, depth, materials, faces, marked, flat, shown, spots)
         if n == 0:
             continue
-        _weigh(n, shown, spots, screen, faces)
-        _turn(n, shown, spots, faces, materials, normals, surfaces)
-        _colour(n, shown, spots, faces, materials, uv, fine, coarse, zoom, surfaces)
+        _blend(n, shown, spots, blends, screen, faces, corners)
+        _turn(n, shown, spots, blends, materials, surfaces)
+        _colour(n, shown, spots, blends, materials, fine, coarse, zoom, surfaces)
         _look(n, shown, spots, faces, own, eyes, iris, power)
-        _hide(n, shown, spots, faces, places, reach, around, lamps[0], darkness)
+        _hide(n, spots, blends, reach, lamps[0], darkness)
         _sky(n, spots, sky)
         for i in range(lamps.shape[0]):
             if lamps[i, 4] > 0:

@@ -39,6 +39,7 @@ def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 def test_strangers_find_a_few_faces(name, few):
+    _recall.detector(name)  # what it imports is loaded before the threads are counted
     with single_thread():
         seen = [_recall.shown(name, image, box) for image, box in few]
     assert sum(hit for hit, _ in seen) >= _counts.least(FEW, _counts.BAR, RISK)

@@ -286,7 +286,11 @@ def test_labels_follow_the_picture_through_a_mirror_and_a_resize() -> None:
         [SIZE - 1 - labels.points68[45, 0], labels.points68[45, 1]]
     )
     assert there.landmarks == pytest.approx(there.points["5"][:, :2].ravel())
+    nearest = np.abs(there.vertices[:, None, :2] - there.points["68-3d"][None, [30], :2]).sum(axis=2)
+    before = np.abs(labels.vertices[:, None, :2] - labels.points["68-3d"][None, [30], :2]).sum(axis=2)
+    assert nearest.argmin() == before.argmin()  # the tip of the nose is the same vertex
     back = mirrored(there, SIZE)
+    assert back.vertices == pytest.approx(labels.vertices)
     assert back.points68 == pytest.approx(labels.points68) and back.box == pytest.approx(labels.box)
     half = rescaled(labels, np.array([0.5, 0.25]))
     assert half.points68 == pytest.approx((labels.points68 + 0.5) * [0.5, 0.25] - 0.5)
