@@ -13,19 +13,26 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facecurate.synth.affect import random_expression
+from facecurate import images
+from facecurate.faces import align
+from facecurate.synth.affect import EXPRESSIONS, shown
 from facecurate.synth.facs import ACTION_UNITS, REST, STRONGEST, Strengths, select
-from facecurate.synth.render import render_photo
+from facecurate.synth.render import Image, render_photo
 from facecurate.synth.spec import IDENTITIES, PhotoSpec, random_face
 from facecurate.workers import Task, map_tasks
 
-SIDE, VIEW = 96, 80  # pixels: of the picture; of what a network sees of it
-FACE, SHIFT = (58.0, 68.0), 4.0  # pixels: longer side of the box; the most its centre is off
+SIDE = 112  # pixels of the drawn picture
+FACE, SHIFT = (70.0, 82.0), 5.0  # pixels: longer side of the box; the most its centre is off
+# Cut by the box, or laid on the five points: pixels that are stored, pixels that are looked at.
+BOXED, ALIGNED = (72, 64), (84, 80)
+OFF = 0.03  # standard deviation of the five points' errors, of the distance from eyes to mouth
+ENLARGED = 1.15  # of the template that the points are laid on: from the brows to the chin
 MAX_YAW, MAX_PITCH = 40.0, 20.0  # degrees
-AT_REST, POSED = 0.15, 0.40  # shares of the faces: no unit; as random_expression draws them
+AT_REST, POSED = 0.10, 0.45  # shares of the faces: no unit; a whole expression
 SHOWN = 0.30  # of the others: share of the units that are shown, at 0 to 5 alike
 UNITS = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)  # DISFA's
 _PART = 5  # people a task
@@ -37,12 +44,14 @@ Floats = NDArray[np.float32]
 class Faces:
     """N labelled faces, person after person, each with as many ``sessions``.
 
-    ``images`` (N, SIDE, SIDE, 3) uint8; ``points`` (N, 68, 2) pixels; ``units`` (N, 12) 0..5;
-    ``every`` (N, 18) all units; ``affect`` (N, 2) valence and arousal; ``pose`` (N, 3) yaw, pitch
-    and roll in degrees; ``expression`` (N,) 0..7; ``person`` (N,) numbered from 0.
+    ``boxed`` and ``aligned`` (N, side, side, 3) uint8; ``points`` (N, 68, 2) pixels of ``boxed``;
+    ``units`` (N, 12) 0..5; ``every`` (N, 18) all units; ``affect`` (N, 2) valence and arousal;
+    ``pose`` (N, 3) yaw, pitch and roll in degrees; ``expression`` (N,) 0..7; ``person`` (N,)
+    numbered from 0.
     """
 
-    images: NDArray[np.uint8]
+    boxed: NDArray[np.uint8]
+    aligned: NDArray[np.uint8]
     points: Floats
     units: Floats
     every: Floats
@@ -52,7 +61,7 @@ class Faces:
     person: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.person)
 
     @property
     def sessions(self) -> int:
@@ -79,9 +88,10 @@ def random_units(rng: np.random.Generator) -> Strengths:
     if kind < AT_REST:
         return REST
     if kind < AT_REST + POSED:
-        return random_expression(rng)
-    shown = rng.uniform(size=len(ACTION_UNITS)) < SHOWN
-    return tuple((shown * rng.uniform(0, STRONGEST, len(ACTION_UNITS))).tolist())
+        name = EXPRESSIONS[1 + int(rng.integers(len(EXPRESSIONS) - 1))]
+        return tuple(shown(name, float(rng.uniform(0.4, 1.0)), rng).tolist())
+    active = rng.uniform(size=len(ACTION_UNITS)) < SHOWN
+    return tuple((active * rng.uniform(0, STRONGEST, len(ACTION_UNITS))).tolist())
 
 
 def picture(seed: int, purpose: str, person: int, session: int) -> PhotoSpec:
@@ -119,11 +129,29 @@ def _faces(seed: int, purpose: str, people: range, sessions: int) -> Faces:
             affect = known.valence, known.arousal
             pose = known.yaw, known.pitch, known.roll
             units = select(known.units, UNITS)
-            label = known.points68, units, known.units, affect, pose, known.expression, person
-            rows.append((image, *label))
-    kinds = (np.uint8, *[np.float32] * 5, np.int64, np.int64)
+            boxed, points = _shrunk(image, known.points68)
+            laid = _laid(image, known.landmarks, np.random.default_rng([seed, person, session]))
+            label = points, units, known.units, affect, pose, known.expression, person
+            rows.append((boxed, laid, *label))
+    kinds = (np.uint8, np.uint8, *[np.float32] * 5, np.int64, np.int64)
     columns = zip(zip(*rows, strict=True), kinds, strict=True)
     return Faces(*(np.array(values, kind) for values, kind in columns))
+
+
+def _shrunk(image: Image, points: NDArray[np.float64]) -> tuple[Image, NDArray[np.float64]]:
+    factor = BOXED[0] / SIDE
+    return images.resize(image, BOXED[0], BOXED[0]), (points + 0.5) * factor - 0.5
+
+
+def _laid(image: Image, landmarks: NDArray[np.float64], rng: np.random.Generator) -> Image:
+    """The face laid on the template by its five points, as inexact as a detector's."""
+    points = landmarks.reshape(5, 2)
+    height = np.linalg.norm(points[3:].mean(axis=0) - points[:2].mean(axis=0))
+    points = points + rng.normal(0, OFF * float(height), (5, 2))
+    side, seen = ALIGNED
+    target = ((align.ARCFACE - [56, 72]) * ENLARGED + [56, 62] + 0.5) * seen / 112 - 0.5
+    matrix = align.similarity(points, target + (side - seen) / 2).reshape(2, 3)
+    return np.asarray(cv2.warpAffine(image, matrix, (side, side)), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

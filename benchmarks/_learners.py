@@ -1,14 +1,14 @@
-"""Two small residual networks: one reads all labels off a face, one tells people apart."""
+"""Small residual networks: two read the labels off a face, one tells people apart."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from _drawn import SIDE, VIEW, Faces
-from _scores import Floats, targets
+from _drawn import ALIGNED, BOXED, Faces
+from _scores import VIEWS, Floats, targets
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,8 +20,7 @@ STEM, STAGES, HIDDEN = 16, (32, 64, 128), 192  # channels; units of the layer be
 WEIGHTS = {"points": 10.0, "units": 2.0, "affect": 1.0, "pose": 2.0, "expression": 0.5}
 WIDTHS = {"points": 136, "units": 12, "affect": 2, "pose": 3, "expression": 8}
 EMBEDDING, SCALE, MARGIN = 128, 24.0, 0.15  # of the cosine softmax
-IDENTITY_VIEW = 64  # pixels
-JITTER = 0.15  # half range of brightness and contrast
+IDENTITY_SIDE = 64  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,8 @@ class Recipe:
     """How long and how fast: ``shown`` pictures in all, a one-cycle cosine from ``rate`` down."""
 
     shown: int
-    batch: int = 50
-    rate: float = 3e-3
+    batch: int = 20
+    rate: float = 1e-3
     decay: float = 0.05
     warmup: float = 0.1
 
@@ -64,12 +63,12 @@ class Trunk(nn.Module):
 
 
 class LabelNet(nn.Module):
-    """All labels, the numbers among them in training standard deviations."""
+    """Some labels, the numbers among them in training standard deviations."""
 
-    def __init__(self) -> None:
+    def __init__(self, labels: Sequence[str], side: int) -> None:
         super().__init__()
-        self.trunk = Trunk(VIEW)
-        self.heads = nn.ModuleDict({k: nn.Linear(HIDDEN, n) for k, n in WIDTHS.items()})
+        self.trunk = Trunk(side)
+        self.heads = nn.ModuleDict({k: nn.Linear(HIDDEN, WIDTHS[k]) for k in labels})
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         hidden = self.trunk(x)
@@ -78,45 +77,52 @@ class LabelNet(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """A trained network, and what brings its numbers back to the labels' units.
+    """A network trained on one of the views, and what brings its numbers back to the labels' units.
 
     ``last``: mean loss of each label over the last tenth of the steps, where 1 is what the
     training mean gets (the expression's cross entropy apart).
     """
 
     net: LabelNet
+    seen: str  # of _scores.VIEWS
     mean: dict[str, Tensor]
     deviation: dict[str, Tensor]
     last: dict[str, float]
 
     @torch.inference_mode()
     def predict(self, faces: Faces) -> dict[str, Floats]:
-        """See ``_scores``."""
+        """Its labels; see ``_scores``."""
         self.net.eval()
-        middle = np.full((len(faces), 2), (SIDE - VIEW) // 2)
-        parts = np.array_split(np.arange(len(faces)), max(1, len(faces) // 100))
-        told = [self.net(view(faces.images[p], middle[p])) for p in parts]
+        told = [self.net(part) for part in _middles(faces, self.seen)]
         out = {}
-        for name in WIDTHS:
+        for name in VIEWS[self.seen]:
             values = torch.cat([one[name] for one in told])
             if name in self.mean:
                 values = values * self.deviation[name] + self.mean[name]
             out[name] = values.double().numpy()
-        out["points"] = out["points"].reshape(-1, 68, 2)
+        if "points" in out:
+            out["points"] = out["points"].reshape(-1, 68, 2)
         return out
 
 
-def view(pictures: NDArray[np.uint8], corners: NDArray[np.int64]) -> Tensor:
-    """(B, 3, VIEW, VIEW) about 0: the part of each picture that begins at x, y of its corner."""
+SIDES = {"boxed": BOXED, "aligned": ALIGNED}
+
+
+def _middles(faces: Faces, seen: str) -> Iterator[Tensor]:
+    stored, side = SIDES[seen]
+    for part in np.array_split(np.arange(len(faces)), max(1, len(faces) // 100)):
+        corners = np.full((len(part), 2), (stored - side) // 2)
+        yield view(getattr(faces, seen)[part], corners, side)
+
+
+def view(pictures: NDArray[np.uint8], corners: NDArray[np.int64], side: int) -> Tensor:
+    """(B, 3, side, side) of each picture from its corner (x, y) on; mean 0, deviation 1."""
     pairs = zip(pictures, corners.tolist(), strict=True)
-    cut = np.stack([p[y : y + VIEW, x : x + VIEW] for p, (x, y) in pairs])
-    tensor = torch.from_numpy(cut).permute(0, 3, 1, 2).float().div(255.0).sub(0.5).mul(4.0)
+    cut = np.stack([p[y : y + side, x : x + side] for p, (x, y) in pairs])
+    tensor = torch.from_numpy(cut).permute(0, 3, 1, 2).float()
+    tensor = tensor - tensor.mean((1, 2, 3), keepdim=True)
+    tensor = tensor / (tensor.std((1, 2, 3), keepdim=True) + 1.0)
     return tensor.contiguous(memory_format=torch.channels_last)
-
-
-def _jittered(x: Tensor, rng: np.random.Generator) -> Tensor:
-    gain, shift = (torch.from_numpy(rng.uniform(-JITTER, JITTER, len(x))).float() for _ in "ab")
-    return x * (1 + gain)[:, None, None, None] + 2 * shift[:, None, None, None]
 
 
 def _batches(count: int, recipe: Recipe, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
@@ -142,69 +148,83 @@ def _optimizer(
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
 
-def learn(train: Faces, recipe: Recipe, seed: int) -> Learner:
-    """A network trained on all labels at once; a pure function of faces, recipe and seed."""
+def learn(train: Faces, seen: str, recipe: Recipe, seed: int) -> Learner:
+    """A network for the labels of a view; a pure function of faces, recipe and seed."""
     torch.manual_seed(seed)
     rng = np.random.default_rng([0x7EA, seed])
-    net = LabelNet().to(memory_format=torch.channels_last)
+    labels, pictures = VIEWS[seen], getattr(train, seen)
+    net = LabelNet(labels, SIDES[seen][1]).to(memory_format=torch.channels_last)
     optimizer, schedule = _optimizer(net, recipe)
-    known = {k: torch.from_numpy(v.reshape(len(train), -1)) for k, v in targets(train).items()}
-    mean = {k: v.mean(0).float() for k, v in known.items() if k != "expression"}
-    deviation = {k: known[k].std(0).float() + 1e-6 for k in mean}
+    truth = targets(train)
+    known = {k: torch.from_numpy(truth[k].reshape(len(train), -1)).float() for k in labels}
+    mean = {k: v.mean(0) for k, v in known.items() if k != "expression"}
+    deviation = {k: known[k].std(0) + 1e-6 for k in mean}
     history = []
     net.train()
     for rows in _batches(len(train), recipe, rng):
-        images, wanted = _augmented(train.images[rows], {k: v[rows] for k, v in known.items()}, rng)
-        wanted = {k: (wanted[k] - mean[k]) / deviation[k] for k in mean} | {
-            "expression": wanted["expression"]
-        }
-        losses = _losses(net(images), wanted)
+        some = {k: v[rows] for k, v in known.items()}
+        images, wanted = _augmented(pictures[rows], some, SIDES[seen], rng)
+        scaled = {k: (wanted[k] - mean[k]) / deviation[k] for k in mean}
+        losses = _losses(net(images), {**wanted, **scaled})
         total = torch.stack([WEIGHTS[k] * v for k, v in losses.items()]).sum()
         optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         history.append([v.item() for v in losses.values()])
-    last = np.mean(history[-max(1, len(history) // 10) :], axis=0)
-    return Learner(net, mean, deviation, dict(zip(WEIGHTS, last.tolist(), strict=True)))
+    last = np.mean(history[-max(1, len(history) // 10) :], axis=0).tolist()
+    return Learner(net, seen, mean, deviation, dict(zip(labels, last, strict=True)))
 
 
 def _losses(told: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
-    out = {k: functional.mse_loss(told[k], wanted[k]) for k in WEIGHTS if k != "expression"}
-    truth = wanted["expression"].argmax(1)
-    return out | {"expression": functional.cross_entropy(told["expression"], truth)}
+    out = {}
+    for name, values in told.items():
+        if name == "expression":
+            out[name] = functional.cross_entropy(values, wanted[name].argmax(1))
+        else:
+            out[name] = functional.mse_loss(values, wanted[name])
+    return out
 
 
 def _augmented(
-    pictures: NDArray[np.uint8], known: dict[str, Tensor], rng: np.random.Generator
+    pictures: NDArray[np.uint8],
+    known: dict[str, Tensor],
+    sides: tuple[int, int],
+    rng: np.random.Generator,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Another cut of each picture, half of them mirrored, brighter or darker."""
-    corners = rng.integers(0, SIDE - VIEW + 1, (len(pictures), 2))
-    images = _jittered(view(pictures, corners), rng)
-    moved = torch.from_numpy((SIDE - VIEW) / 2 - corners)[:, None]
-    points = known["points"].reshape(-1, 68, 2) + moved
+    """Another cut of each picture, half of them mirrored, and the labels that go with it."""
+    stored, side = sides
+    corners = rng.integers(0, stored - side + 1, (len(pictures), 2))
+    images = view(pictures, corners, side)
     flip = torch.from_numpy(rng.uniform(size=len(pictures)) < 0.5)
     images = torch.where(flip[:, None, None, None], images.flip(3), images)
-    across = points[:, MIRRORS["68"]] * torch.tensor([-1.0, 1.0]) + torch.tensor([VIEW - 1.0, 0.0])
-    points = torch.where(flip[:, None, None], across, points)
-    sign = torch.where(flip[:, None], torch.tensor([[-1.0, 1.0, -1.0]]), torch.ones(1, 3))
-    out = {**known, "points": points.reshape(len(points), -1), "pose": known["pose"] * sign}
-    return images, {k: v.float() for k, v in out.items()}
+    out = dict(known)
+    if "points" in known:
+        moved = torch.from_numpy((stored - side) / 2 - corners)[:, None].float()
+        points = known["points"].reshape(-1, 68, 2) + moved
+        across = points[:, MIRRORS["68"]] * torch.tensor([-1.0, 1.0]) + torch.tensor(
+            [side - 1.0, 0]
+        )
+        out["points"] = torch.where(flip[:, None, None], across, points).flatten(1)
+    if "pose" in known:
+        sign = torch.where(flip[:, None], torch.tensor([[-1.0, 1.0, -1.0]]), torch.ones(1, 3))
+        out["pose"] = known["pose"] * sign
+    return images, out
 
 
 # -- who it is -----------------------------------------------------------------------------------
 
 
 class IdentityNet(nn.Module):
-    """(B, 3, VIEW, VIEW) -> (B, EMBEDDING), seen at ``IDENTITY_VIEW`` pixels."""
+    """An aligned view (B, 3, side, side) -> (B, EMBEDDING), seen at ``IDENTITY_SIDE`` pixels."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.trunk = Trunk(IDENTITY_VIEW)
+        self.trunk = Trunk(IDENTITY_SIDE)
         self.embed = nn.Linear(HIDDEN, EMBEDDING)
 
     def forward(self, x: Tensor) -> Tensor:
-        side = (IDENTITY_VIEW, IDENTITY_VIEW)
+        side = (IDENTITY_SIDE, IDENTITY_SIDE)
         small = functional.interpolate(x, size=side, mode="bilinear", antialias=True)
         out: Tensor = self.embed(self.trunk(small))
         return functional.normalize(out)
@@ -222,8 +242,7 @@ def tell_apart(train: Faces, test: Faces, recipe: Recipe, seed: int) -> Floats:
     optimizer, schedule = _optimizer(nn.ModuleList([net, names]), recipe)
     net.train()
     for rows in _batches(len(train), recipe, rng):
-        known = {"points": torch.zeros(len(rows), 136), "pose": torch.zeros(len(rows), 3)}
-        images, _ = _augmented(train.images[rows], known, rng)
+        images, _ = _augmented(train.aligned[rows], {}, ALIGNED, rng)
         cosine = net(images) @ functional.normalize(names.weight).T
         wanted = torch.from_numpy(train.person[rows])
         margin = MARGIN * functional.one_hot(wanted, cosine.shape[1])
@@ -232,16 +251,7 @@ def tell_apart(train: Faces, test: Faces, recipe: Recipe, seed: int) -> Floats:
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
-    return embedded(net, test)
-
-
-@torch.inference_mode()
-def embedded(net: IdentityNet, faces: Faces) -> Floats:
-    """(N, EMBEDDING) of both mirror images together."""
-    net.eval()
-    middle = np.full((len(faces), 2), (SIDE - VIEW) // 2)
-    out = []
-    for part in np.array_split(np.arange(len(faces)), max(1, len(faces) // 100)):
-        x = view(faces.images[part], middle[part])
-        out.append((net(x) + net(x.flip(3))).double().numpy())
-    return np.concatenate(out)
+    with torch.inference_mode():
+        net.eval()
+        told = [net(x) + net(x.flip(3)) for x in _middles(test, "aligned")]
+    return np.asarray(torch.cat(told).double().numpy())

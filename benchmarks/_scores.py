@@ -6,10 +6,10 @@ A prediction is a dict: ``points`` (N, 68, 2) pixels of the view, ``units`` (N, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-from _drawn import SIDE, UNITS, VIEW, Faces
+from _drawn import ALIGNED, BOXED, UNITS, Faces
 from numpy.typing import NDArray
 
 from facecurate import images
@@ -24,6 +24,8 @@ OUTER_CORNERS = (36, 45)
 STRENGTHS = (1e0, 1e1, 1e2, 1e3, 1e4)  # of the ridge, chosen on the validation faces
 BINS = 6  # a channel, of the colour histograms
 FAR = 0.01
+# What is read off which view; people are told apart by the aligned one.
+VIEWS = {"boxed": ("points", "pose"), "aligned": ("units", "affect", "expression")}
 LABELS: dict[str, bool] = {  # figure -> whether more is better
     "landmarks: NME, % of the eyes' outer corners": False,
     "action units: ICC(3,1), mean of 12": True,
@@ -37,7 +39,7 @@ LABELS: dict[str, bool] = {  # figure -> whether more is better
 def targets(faces: Faces) -> dict[str, Floats]:
     """The truth as a prediction; the points in the frame of the view cut from the middle."""
     return {
-        "points": faces.points.astype(np.float64) - (SIDE - VIEW) / 2,
+        "points": faces.points.astype(np.float64) - (BOXED[0] - BOXED[1]) / 2,
         "units": faces.units.astype(np.float64),
         "affect": faces.affect.astype(np.float64),
         "pose": faces.pose.astype(np.float64),
@@ -78,12 +80,18 @@ def scores(prediction: Prediction, truth: Prediction) -> dict[str, float]:
 # -- trivial predictors --------------------------------------------------------------------------
 
 
-def pixels(faces: Faces) -> Floats:
+def pixels(faces: Faces, name: str = "aligned") -> Floats:
     """(N, SMALL * SMALL * 3) the views at a side of 32 pixels, about 0."""
-    cut = (SIDE - VIEW) // 2
-    views = faces.images[:, cut : cut + VIEW, cut : cut + VIEW]
+    stored, seen = BOXED if name == "boxed" else ALIGNED
+    views = centred(getattr(faces, name), stored, seen)
     small = np.stack([images.resize(np.ascontiguousarray(v), SMALL, SMALL) for v in views])
     return np.asarray(small.reshape(len(views), -1) / 255.0 - 0.5)
+
+
+def centred(pictures: NDArray[np.uint8], stored: int, seen: int) -> NDArray[np.uint8]:
+    """(N, seen, seen, 3) the middle of the stored pictures."""
+    cut = (stored - seen) // 2
+    return pictures[:, cut : cut + seen, cut : cut + seen]
 
 
 def mean_predictor(train: Faces, test: Faces) -> Prediction:
@@ -93,14 +101,21 @@ def mean_predictor(train: Faces, test: Faces) -> Prediction:
 
 def nearest(train: Faces, test: Faces) -> Prediction:
     """The labels of the training face whose 32-pixel picture is closest."""
-    a, b = pixels(test), pixels(train)
-    closest = ((b**2).sum(axis=1) - 2 * a @ b.T).argmin(axis=1)
-    return {k: v[closest] for k, v in targets(train).items()}
+    known, out = targets(train), {}
+    for name, labels in VIEWS.items():
+        a, b = pixels(test, name), pixels(train, name)
+        closest = ((b**2).sum(axis=1) - 2 * a @ b.T).argmin(axis=1)
+        out.update({label: known[label][closest] for label in labels})
+    return out
 
 
 def ridge(train: Faces, val: Faces, test: Faces) -> Prediction:
     """Linear in the 32-pixel picture; each label's strength is the validation's best."""
-    return linear(train, val, test, pixels(train), pixels(val), pixels(test))
+    out: dict[str, Floats] = {}
+    for name, labels in VIEWS.items():
+        told = linear(train, val, test, *(pixels(f, name) for f in (train, val, test)))
+        out.update({label: told[label] for label in labels})
+    return out
 
 
 def from_units(train: Faces, val: Faces, test: Faces) -> Prediction:
@@ -154,17 +169,19 @@ def verification(vectors: Floats, people: NDArray[np.int64]) -> tuple[float, flo
 
 
 def histogram(faces: Faces) -> Floats:
-    """(N, BINS**3) square roots of the colours' shares in the view's middle half."""
-    cut = SIDE // 4
-    middle = faces.images[:, cut:-cut, cut:-cut].reshape(len(faces), -1, 3) // (256 // BINS + 1)
-    codes = (middle.astype(np.int64) * [BINS * BINS, BINS, 1]).sum(axis=2)
+    """(N, BINS**3) square roots of the colours' shares in the aligned face's middle half."""
+    middle = centred(faces.aligned, ALIGNED[0], ALIGNED[1] // 2)
+    binned = middle.reshape(len(faces), -1, 3).astype(np.int64) * BINS // 256
+    codes = (binned * [BINS * BINS, BINS, 1]).sum(axis=2)
     counts = np.stack([np.bincount(c, minlength=BINS**3) for c in codes])
     return np.asarray(np.sqrt(counts / codes.shape[1]))
 
 
 def discriminant(train: Faces, test: Faces) -> Floats:
-    """(N, D) 32-pixel pictures of the test, whitened by how the training people differ in
-    themselves (the linear discriminant of Fisher, 1936, on 200 principal components)."""
+    """(N, D) 32-pixel pictures of the test, whitened by how each training person varies.
+
+    The linear discriminant of Fisher (1936), on 200 principal components.
+    """
     x, xt = pixels(train), pixels(test)
     middle = x.mean(axis=0)
     values, vectors = _spectrum(x - middle)
@@ -179,8 +196,3 @@ def discriminant(train: Faces, test: Faces) -> Floats:
 def better(name: str, one: float, other: float) -> bool:
     """Whether ``one`` is the better figure of the label ``name``."""
     return one > other if LABELS[name] else one < other
-
-
-def means(rows: Sequence[Mapping[int, float]]) -> dict[int, float]:
-    """The mean of each unit's scores."""
-    return {number: float(np.mean([row[number] for row in rows])) for number in UNITS}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facecurate import images, storage
 from facecurate.report.page import Section, Table, figure, render_page
 from facecurate.stats import Stats
-from facecurate.synth import scene
+from facecurate.synth import template
 from facecurate.synth.affect import EXPRESSIONS, PROTOTYPES, valence_arousal
 from facecurate.synth.facs import ACTION_UNITS, NAMES, REST, strengths
 from facecurate.synth.measures import DEFINING, MEASURES, chart
@@ -129,7 +129,9 @@ def _people(seed: int) -> Section:
 
 
 def _tones(seed: int) -> Section:
-    everyone = sorted(range(seed * 200, seed * 200 + 200), key=lambda i: -float(person(i).skin.sum()))
+    everyone = sorted(
+        range(seed * 200, seed * 200 + 200), key=lambda i: -float(person(i).skin.sum())
+    )
     chosen = [everyone[k] for k in np.linspace(2, 197, 20).astype(int)]
     cells = [_drawn(_cell(FaceSpec(identity=i))) for i in chosen]
     return Section(
@@ -153,7 +155,9 @@ def _poses(seed: int) -> Section:
 def _lights(seed: int) -> Section:
     who = _identities(seed + 2, 3)
     cells = [
-        _drawn(_cell(FaceSpec(identity=i, yaw=10.0, light=light))) for i in who for _, light in _LIGHTS
+        _drawn(_cell(FaceSpec(identity=i, yaw=10.0, light=light)))
+        for i in who
+        for _, light in _LIGHTS
     ]
     names = ", ".join(name for name, _ in _LIGHTS)
     return Section("Light", [f"From left to right: {names}."], sheets=[_picture(cells, 8, names)])
@@ -303,28 +307,34 @@ def _mesh(seed: int) -> Section:
         cell = _large(FaceSpec(identity=i, yaw=yaw, units=strengths(au12=4.0, au26=2.0)))
         image, (labels,) = render_photo(cell.photo)
         image = (image // 2 + 100).astype(np.uint8)
-        edges = _front_edges(labels.vertices)
-        lines = np.rint(labels.vertices[edges, :2] * 16).astype(np.int32)
-        cv2.polylines(image, list(lines), False, (20, 40, 90), 1, cv2.LINE_AA, 4)
+        for line in _front_lines(labels.vertices):
+            cv2.polylines(image, [line], False, (20, 40, 90), 1, cv2.LINE_AA, 4)
         cells.append(image)
     count = len(labels.vertices)
     return Section(
         "Mesh",
-        [f"The bare head under hair: {count:,} vertices of one fixed topology, its front side."],
+        [
+            f"The bare head under hair: {count:,} vertices of one fixed topology; every other row and column of its "
+            "front side."
+        ],
         sheets=[_picture(cells, 4, "the projected mesh")],
     )
 
 
-def _front_edges(vertices: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(E, 2) the edges of the triangles that face the camera."""
-    from facecurate.synth import template
-
-    faces = scene.triangles(len(template.ROWS), len(template.COLUMNS)).astype(np.int64)
-    a, b, c = (vertices[faces[:, k], :2] for k in range(3))
-    turn = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
-    shown = faces[turn > 0]
-    edges = np.concatenate([shown[:, [0, 1]], shown[:, [1, 2]], shown[:, [2, 0]]])
-    return np.unique(np.sort(edges, axis=1), axis=0)
+def _front_lines(vertices: NDArray[np.float64]) -> list[NDArray[np.int32]]:
+    """Every other row and column of the grid where it faces the camera, sixteenths of pixels."""
+    rows, columns = len(template.ROWS), len(template.COLUMNS)
+    grid = vertices[:, :2].reshape(rows, columns, 2)
+    across, down = np.gradient(grid, axis=1), np.gradient(grid, axis=0)
+    facing = across[:, :, 0] * down[:, :, 1] - across[:, :, 1] * down[:, :, 0] > 0
+    fixed = np.rint(grid * 16).astype(np.int32)
+    pairs = [(fixed[k], facing[k]) for k in range(0, rows, 2)]
+    pairs += [(fixed[:, k], facing[:, k]) for k in range(0, columns, 2)]
+    lines = []
+    for points, shown in pairs:
+        ends = np.flatnonzero(np.diff(np.concatenate([[False], shown, [False]]).astype(int)))
+        lines += [points[a:b] for a, b in zip(ends[::2], ends[1::2], strict=True) if b - a > 1]
+    return lines
 
 
 def _random(seed: int) -> Section:

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from facecurate.exif import strip_gps as strip_gps
+
 Pixels = NDArray[np.uint8]
 
 JPEG_QUALITY = 95

@@ -30,6 +30,23 @@ REASONS: dict[str, str] = {
     "too_many_bytes": "more bytes than the limit; not read",
     "too_small": "smaller than the smallest side asked for",
     "tombstoned": "taken down from this workspace before",
+    # photos, at crawl: before anything is fetched
+    "license": "its license is unknown or is none of those that are taken",
+    "not_public": "not shown to everybody",
+    "not_a_photo": "a video, a screenshot or a drawing",
+    "not_safe": "not marked as safe for everybody",
+    "no_cv": "its owner asks that computers do not look at it",
+    "minors": "its title or tags speak of children",
+    "no_size": "offered in no size that is fetched",
+    # photos, at crawl: while they are fetched
+    "gone": "no longer there, or no longer public",
+    "placeholder": "the server sent the picture that it shows for missing ones",
+    "refused_address": "its address leads to a host that is never asked",
+    "robots": "robots.txt forbids fetching it",
+    "noai": "its server asks that machines do not use it",
+    "other_size": "the picture has another size than was announced",
+    "many_ids": "the same bytes came under three photos or more",
+    "unreachable": "could not be fetched in several tries",
     # photos, at detect
     "no_face": "the detector found no face",
     # faces

@@ -15,12 +15,12 @@ from typing import Any
 import click
 
 from facecurate import __version__
-from facecurate.cli import curate, data, tour, train
+from facecurate.cli import crawl, curate, data, tour, train
 from facecurate.cli.state import State, common
 from facecurate.errors import FacecurateError
 from facecurate.text import printable
 
-COMMANDS = [*tour.COMMANDS, *curate.COMMANDS, *data.COMMANDS, *train.COMMANDS]
+COMMANDS = [*tour.COMMANDS, *crawl.COMMANDS, *curate.COMMANDS, *data.COMMANDS, *train.COMMANDS]
 
 
 class Group(click.Group):
@@ -37,7 +37,7 @@ class Group(click.Group):
 def cli(state: State) -> None:
     """Build, measure and train on face datasets.
 
-    The chain: import or synth -> detect -> dedupe -> redundancy-report -> shard -> pretrain ->
+    The chain: import, crawl or synth -> detect -> dedupe -> redundancy-report -> shard -> pretrain ->
     evaluate. Try it all on rendered faces with 'facecurate demo'.
     """
 

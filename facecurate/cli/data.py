@@ -27,7 +27,9 @@ _IMPORTED = ("photos", "video")  # they come with every label and are imported a
 )
 @click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--gallery", is_flag=True, help="A page that shows what is drawn; NAME is not needed.")
+@click.option(
+    "--gallery", is_flag=True, help="A page that shows what is drawn; NAME is not needed."
+)
 @workers_option
 @redo_option
 @common

@@ -27,6 +27,18 @@ def expose(picture: Image) -> Light:
     return np.asarray(cv2.LUT(picture, _LINEAR), np.float32)
 
 
+@_jit
+def over(canvas: Any, layer: Any, top: int, left: int) -> None:  # pragma: no cover
+    """Lays a layer of light times coverage and coverage on (H, W, 3) float32 linear light."""
+    for y in range(layer.shape[0]):
+        for x in range(layer.shape[1]):
+            clear = f32(1.0) - layer[y, x, 3]
+            if clear < f32(1.0):
+                for k in range(3):
+                    old = canvas[top + y, left + x, k]
+                    canvas[top + y, left + x, k] = old * clear + layer[y, x, k]
+
+
 def develop(canvas: Light, photo: PhotoSpec) -> Image:
     """(H, W, 3) float32 linear light -> uint8 RGB, as the photo's style and settings say.
 
@@ -34,18 +46,23 @@ def develop(canvas: Light, photo: PhotoSpec) -> Image:
     square root, then an S-curve, the mean drawn towards the colours by ``saturation`` and the range
     narrowed by ``fade``; the noise; the JPEG. Labels hold for the middle of the camera's way.
     """
-    style = STYLES[photo.style]
-    if photo.motion != (0.0, 0.0):
-        canvas = cv2.filter2D(canvas, -1, path(photo.motion), borderType=cv2.BORDER_REFLECT_101)
-    if photo.blur > 0:
-        canvas = cv2.GaussianBlur(canvas, (0, 0), photo.blur)
-    noise = _film(canvas.shape, photo.seed) if style.film else _white(canvas.shape, photo.seed)
-    picture = np.empty(canvas.shape, np.uint8)
+    style, light = STYLES[photo.style], np.ascontiguousarray(canvas)
+    noise = _film(light.shape, photo.seed) if style.film else _white(light.shape, photo.seed)
+    picture = np.empty(light.shape, np.uint8)
     tone: Any = _tone
-    tone(np.ascontiguousarray(canvas), noise, np.float32(photo.noise), _numbers(style), picture)
+    tone(_seen(light, photo), noise, np.float32(photo.noise), _numbers(style), picture)
     if photo.quality is None:
         return picture
     return images.decode(images.encode_jpeg(picture, photo.quality)).pixels
+
+
+def _seen(light: Any, photo: PhotoSpec) -> Any:
+    """What falls on the sensor through a lens that moves and blurs."""
+    if photo.motion != (0.0, 0.0):
+        light = cv2.filter2D(light, -1, path(photo.motion), borderType=cv2.BORDER_REFLECT_101)
+    if photo.blur > 0:
+        light = cv2.GaussianBlur(light, (0, 0), photo.blur)
+    return light
 
 
 def path(motion: tuple[float, float]) -> Light:
@@ -68,9 +85,7 @@ def path(motion: tuple[float, float]) -> Light:
 @lru_cache(maxsize=1)
 def _streams() -> tuple[Light, Light]:
     rng = np.random.default_rng(0x0153)
-    first, second = (
-        rng.standard_normal(n, dtype=np.float32) * f32(np.sqrt(0.5)) for n in _STREAMS
-    )
+    first, second = (rng.standard_normal(n, dtype=np.float32) * f32(np.sqrt(0.5)) for n in _STREAMS)
     return first, second
 
 
@@ -109,14 +124,13 @@ def _numbers(style: Style) -> Light:
     """The style's tone as the kernel reads it."""
     film = float(style.film)
     return np.array(
-        [style.contrast, style.saturation, style.fade, style.vignette, film, *style.cast], np.float32
+        [style.contrast, style.saturation, style.fade, style.vignette, film, *style.cast],
+        np.float32,
     )
 
 
 @_jit
-def _tone(
-    canvas: Any, noise: Any, sigma: Any, style: Any, out: Any
-) -> None:  # pragma: no cover
+def _tone(canvas: Any, noise: Any, sigma: Any, style: Any, out: Any) -> None:  # pragma: no cover
     height, width = canvas.shape[0], canvas.shape[1]
     contrast, saturation, fade, vignette, film = style[0], style[1], style[2], style[3], style[4]
     one, half = f32(1.0), f32(0.5)
@@ -143,7 +157,7 @@ def _tone(
                 value = luma + (value - luma) * saturation
                 value = fade + (one - f32(2.0) * fade) * value
                 # Film: most noise in the middle tones, little where it is black or burnt out.
-                loud = sigma * (one + film * (f32(4.5) * luma * (one - luma) - f32(0.6)))
+                loud = sigma * (one + film * (f32(2.8) * luma * (one - luma) - f32(0.7)))
                 grey = value * f32(255.0) + style[5 + k] * (one - luma) + loud * noise[y, x, k]
                 out[y, x, k] = np.uint8(min(max(grey, f32(0.0)), f32(255.0)) + half)
 

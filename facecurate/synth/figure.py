@@ -1,16 +1,16 @@
-"""The parts of a figure beside the bare face: hair, ears, neck, shoulders."""
+"""The parts of a figure beside the bare face: hair, ears, neck, shoulders, glasses."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from facecurate.synth import paint
+from facecurate.synth import glasses, paint
 from facecurate.synth import template as head
 from facecurate.synth.canvas import SIDE
 from facecurate.synth.person import Person
 from facecurate.synth.template import Floats, smooth
 
-HEAD, SKIN, HAIR, CLOTH = 0, 1, 2, 3  # materials
+HEAD, SKIN, HAIR, CLOTH, FRAME, LENS = range(6)  # materials
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +21,6 @@ class Patch:
     uv: Floats
     material: int
     stiff: Floats | float = 1.0
-
-
-def _grow_hair(points: Floats, who: Person) -> Floats:
-    """The head with the hair's thickness on it."""
-    if who.style == "bald":
-        return points
-    t = head.template()
-    azimuth, y = t.flat.T
-    depth = who.hair_depth * smooth(paint.hairline(who, azimuth) - y, 0.02, 0.3)
-    depth *= np.where(who.style == "short", 0.7, 1.0) * (0.55 + 0.45 * smooth(y, 0.3, -0.9))
-    depth *= 1 + 0.35 * who.parting * np.sin(azimuth) * smooth(y, -0.6, -1.2)
-    out = points * [1.0, 0.9, 1.0]
-    out /= np.linalg.norm(out, axis=1, keepdims=True) + 1e-9
-    return np.asarray(points + out * depth[:, None])
 
 
 def _head_patch(points: Floats) -> Patch:
@@ -86,28 +72,26 @@ def _shoulders(build: float) -> Patch:
     return Patch(points, _tile("cloth", *x.shape), CLOTH, 0.0)
 
 
-def _curtain(who: Person) -> Patch:
-    """Hair that falls behind and beside the face."""
-    length = 2.0 if who.style == "long" else 1.0
-    y = np.linspace(-1.15, length, 16)
-    azimuth = np.linspace(1.52, 2 * np.pi - 1.52, 29)
-    cap = smooth(y, -1.35, -0.4)
-    half = (0.75 + 0.38 * cap + 0.1 * smooth(y, 0.0, 1.4)) + 0.6 * who.hair_depth
-    deep = 1.05 + 0.5 * cap + 0.4 * who.hair_depth
-    wave = 0.035 * np.sin(5 * y[:, None] + who.texture % 7) + 0.02 * np.sin(9 * azimuth)
-    x = (half[:, None] + wave) * np.sin(azimuth)
-    z = -0.08 + (deep[:, None] + wave) * np.cos(azimuth)
-    points = np.stack([x, np.broadcast_to(y[:, None], x.shape), z], axis=2)
-    stiff = np.broadcast_to(smooth(y, 2.4, 0.6)[:, None, None], (*x.shape, 1))
-    return Patch(points, _tile("hair", *x.shape), HAIR, stiff)
+def _hair(points: Floats) -> Patch:
+    stiff = smooth(points[:, :, 1:2], 2.4, 0.6)
+    return Patch(points, _tile("hair", *points.shape[:2]), HAIR, stiff)
 
 
-def patches(who: Person, bare: Floats) -> list[Patch]:
+def _worn(piece: glasses.Piece) -> Patch:
+    rows, columns = piece.points.shape[:2]
+    return Patch(piece.points, _tile("cloth", rows, columns), LENS if piece.lens else FRAME)
+
+
+def patches(who: Person, bare: Floats, *, wears_glasses: bool = True) -> list[Patch]:
+    """Everything of a person whose bare head (V, 3) is given, the head first."""
     width = 1.0 + 0.04 * float(who.shape[1])
     cheek = float(np.abs(bare[head.template().frontal[:, 1] == 0.22, 0]).max())
-    parts = [_head_patch(_grow_hair(bare, who)), _neck(width), _shoulders(0.95 + 0.1 * width)]
-    if who.style in ("bald", "short"):
+    parts = [
+        _head_patch(paint.grown(bare, who)), _neck(width), _shoulders(0.95 + 0.1 * width),
+    ]  # fmt: skip
+    if who.length == 0:
         parts += [_ear(-1, cheek), _ear(1, cheek)]
-    else:
-        parts.append(_curtain(who))
+    parts += [_hair(grid) for grid in paint.hanging(who)]
+    if wears_glasses:
+        parts += [_worn(piece) for piece in glasses.pieces(who, bare)]
     return parts

@@ -1,7 +1,9 @@
 """Lamps, sky and the shadows that heads cast."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,8 @@ from facecurate.synth.style import PLAIN, Style
 from facecurate.synth.template import Floats
 
 Singles = NDArray[np.float32]
-_SIDES = (40.0, 150.0)  # texels of the shadow map's side for the softest and the hardest light
+_jit = numba.njit(cache=True)
+_SIDES = (48.0, 192.0)  # texels of the shadow map's side for the softest and the hardest light
 _MARGIN = 3.0  # texels round the casters in the shadow map
 _LEAF = 0.10  # units behind a thin leaf of hair at which its shadow starts, so that it has none
 
@@ -20,9 +23,10 @@ _LEAF = 0.10  # units behind a thin leaf of hair at which its shadow starts, so 
 class Lamps:
     """What lights a figure; colours are linear.
 
-    ``rows``: (3, 10) key, counter and rim lamp: direction to the lamp (camera frame, x right, y
+    ``rows``: (3, 11) key, counter and rim lamp: direction to the lamp (camera frame, x right, y
     down, z towards the camera), colour, how far it reaches round the edge (cosine) in red, green
-    and blue, and 1 / the length of the sum of direction and view. ``sky``: (2, 3) light from above
+    and blue, 1 / the length of the sum of direction and view, and how steeply it sets in at the
+    edge (0: with the cosine). ``sky``: (2, 3) light from above
     and from below. ``darkness``: 0..1, the part of the key lamp that its shadow takes away.
     ``sharpness``: 0..1, of the shadow's edge.
     """
@@ -48,29 +52,28 @@ def lights_of(light: Light, style: Style = PLAIN) -> Lamps:
     key = np.array([np.sin(a) * np.cos(e), -np.sin(e), np.cos(a) * np.cos(e)])
     warm = np.array([1 + 0.12 * light.warmth, 1.0, 1 - 0.18 * light.warmth])
     tint = np.array([1 + 0.3 * light.tint, 1 - 0.3 * light.tint, 1 + 0.3 * light.tint])
-    counter, rim = np.array([-key[0], -0.2, 0.55]), np.array([-1.2 * key[0], -0.45, -0.75])
-    lamps = (
-        (key, light.key * (1 + 0.25 * light.hardness) * warm),
-        (counter, 0.18 * light.key / warm * tint),
-        (rim, light.rim * tint / np.sqrt(warm)),
-    )
+    counter, rim = np.array([-key[0], -0.2, 0.55]), np.array([-1.2 * key[0], -0.45, -0.9])
     soft = 1 - light.hardness
-    wraps = (style.wrap * soft, style.wrap, 0.0)
-    rows = [_row(to, colour, w, style.bleed) for (to, colour), w in zip(lamps, wraps, strict=True)]
-    sky = np.stack([light.fill / warm, 0.45 * light.fill * warm]) * (1 - 0.25 * light.hardness)
+    lamps = (
+        (key, light.key * (1 + 0.15 * light.hardness) * warm, style.wrap * soft, light.hardness),
+        (counter, 0.18 * light.key / warm * tint, style.wrap, 0.0),
+        (rim, 1.5 * light.rim * tint / np.sqrt(warm), 0.0, 0.0),
+    )
+    sky = np.stack([light.fill / warm, 0.45 * light.fill * warm]) * (1 - 0.5 * light.hardness)
     return Lamps(
-        rows=np.array(rows, np.float32),
+        rows=np.array([_row(lamp, style.bleed) for lamp in lamps], np.float32),
         sky=sky.astype(np.float32),
         darkness=float(1 - soft * soft),
         sharpness=float(light.hardness),
     )
 
 
-def _row(towards: Floats, colour: Floats, wrap: float, bleed: float) -> list[float]:
+def _row(lamp: tuple[Floats, Floats, float, float], bleed: float) -> list[float]:
+    towards, colour, wrap, steep = lamp
     towards = towards / np.linalg.norm(towards)
-    middle = float(np.linalg.norm(towards + [0.0, 0.0, 1.0]))
+    middle = float(np.linalg.norm(towards + np.array([0.0, 0.0, 1.0])))
     reach = [wrap + bleed, wrap + 0.25 * bleed, wrap]
-    return [*towards.tolist(), *colour.tolist(), *reach, 1.0 / max(middle, 1e-3)]
+    return [*towards.tolist(), *colour.tolist(), *reach, 1.0 / max(middle, 1e-3), steep]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +111,41 @@ def shadow_of(
     aside /= np.linalg.norm(aside)
     # A mirror image of what the lamp sees: what is turned away from it counts as facing it.
     frame = np.stack([aside, np.cross(aside, away), away])
-    places = solid @ frame.T
-    drawn = faces[casts]
-    used = np.zeros(len(solid), bool)
-    used[drawn] = True
-    low, high = places[used].min(axis=0), places[used].max(axis=0)
+    places = (solid @ frame.T).astype(np.float32)
+    select: Any = _select
+    drawn, leaves, leafy, low, high = select(places, faces, casts, both)
     side = round(_SIDES[0] + (_SIDES[1] - _SIDES[0]) * lamps.sharpness)
-    scale = (side - 1 - 2 * _MARGIN) / float((high - low)[:2].max())
-    places = (places - low) * [scale, scale, 1.0] + [_MARGIN, _MARGIN, 1.0]
-    casters = places.astype(np.float32)
-    leaves = np.zeros(len(solid), bool)
-    leaves[faces[casts & both]] = True
-    casters[leaves, 2] -= np.float32(_LEAF)
-    _, reach = raster.nearest(casters, drawn, both[casts], side, side)
-    return Shadow(places.astype(np.float32), reach)
+    scale = (side - 1 - 2 * _MARGIN) / max(float((high - low)[:2].max()), 1e-6)
+    places -= low
+    places *= np.array([scale, scale, 1.0], np.float32)
+    places += np.array([_MARGIN, _MARGIN, 1.0], np.float32)
+    casters = places.copy()
+    casters[leafy, 2] -= np.float32(_LEAF)
+    _, reach = raster.nearest(casters, drawn, leaves, side, side)
+    return Shadow(places, reach)
+
+
+@_jit
+def _select(places: Any, faces: Any, casts: Any, both: Any) -> Any:  # pragma: no cover
+    """The casters, which of them are leaves, the leaves' vertices, the corners of all casters."""
+    count = 0
+    for t in range(faces.shape[0]):
+        count += casts[t]
+    drawn, leaves = np.empty((count, 3), np.int32), np.empty(count, np.bool_)
+    leafy = np.zeros(places.shape[0], np.bool_)
+    low, high = np.full(3, np.inf, np.float32), np.full(3, -np.inf, np.float32)
+    count = 0
+    for t in range(faces.shape[0]):
+        if casts[t]:
+            leaves[count] = both[t]
+            for h in range(3):
+                v = faces[t, h]
+                drawn[count, h] = v
+                leafy[v] |= both[t]
+                for k in range(3):
+                    low[k], high[k] = min(low[k], places[v, k]), max(high[k], places[v, k])
+            count += 1
+    return drawn, leaves, leafy, low, high
 
 
 def no_shadow() -> Shadow:

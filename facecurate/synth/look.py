@@ -53,11 +53,10 @@ def surface(
     return (*tint, gloss, float(skin), float(leaf))
 
 
-def draw(built: Scene, solid: Floats, where: Window, look: Look) -> tuple[Layer, Any]:
+def draw(built: Scene, where: Window, look: Look) -> tuple[Layer, Any]:
     """The figure in a window of the picture: (h, w, 4) light times coverage and coverage.
 
-    Also the triangle seen at each of the window's sub-pixels, -1 for none. ``solid``: (N, 3) the
-    scene's vertices in the camera's frame (x right, y down, z towards the camera).
+    Also the triangle seen at each of the window's sub-pixels, -1 for none.
     """
     rows, columns = where
     height, width = rows.stop - rows.start, columns.stop - columns.start
@@ -66,9 +65,9 @@ def draw(built: Scene, solid: Floats, where: Window, look: Look) -> tuple[Layer,
     screen[:, :2] = (built.screen[:, :2] + 0.5 - [columns.start, rows.start]) * samples - 0.5
     both = look.surfaces[built.materials, shading.LEAF] > 0
     seen, depth = raster.nearest(screen, built.faces, both, height * samples, width * samples)
-    shadow = _shadow(built, solid, look, both)
+    shadow = _shadow(built, look, both)
     coarse, zoom = coarser(look.texture, _TEXELS / built.scale)
-    light = cv2.LUT(coarse, _LINEAR)
+    light: Any = cv2.LUT(coarse, _LINEAR)
     if look.style.grain > 0:
         light *= _grain(*coarse.shape[:2], look.style.grain)
     corners = np.empty((len(screen), shading.CORNERS), np.float32)
@@ -79,15 +78,15 @@ def draw(built: Scene, solid: Floats, where: Window, look: Look) -> tuple[Layer,
         on_eyes(coarse, zoom, built.uv), look.texture, light, np.float32(zoom), look.surfaces,
         look.lamps.rows, look.lamps.sky, built.eyes.astype(np.float32), look.iris,
         np.float32(look.style.power), shadow.reach, np.float32(look.lamps.darkness),
-        np.float32(_STEP / built.scale),
+        np.float32(_STEP / built.scale), np.float32(samples * built.scale),
     )  # fmt: skip
     return layer, seen
 
 
-def _shadow(built: Scene, solid: Floats, look: Look, both: NDArray[np.bool_]) -> Shadow:
+def _shadow(built: Scene, look: Look, both: NDArray[np.bool_]) -> Shadow:
     if look.lamps.darkness <= 0:
         return no_shadow()
-    return shadow_of(solid, built.faces, look.casts[built.materials], both, look.lamps)
+    return shadow_of(built.solid, built.faces, look.casts[built.materials], both, look.lamps)
 
 
 def coarser(texture: NDArray[np.uint8], texels: float) -> tuple[NDArray[np.uint8], float]:
@@ -95,11 +94,12 @@ def coarser(texture: NDArray[np.uint8], texels: float) -> tuple[NDArray[np.uint8
 
     Halved as often as it takes, at most twice (Williams 1983).
     """
-    level = int(np.clip(np.round(np.log2(max(texels, 1e-3)) - 0.25), 0, 2))
+    level = int(np.clip(np.round(np.log2(max(texels, 1e-3)) - 0.6), 0, 2))
     factor = 1 << level
     height, width = texture.shape[0] // factor, texture.shape[1] // factor
     cut = texture[: height * factor, : width * factor]
-    return (cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA), 1.0 / factor)
+    small: Any = cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA)
+    return small, 1.0 / factor
 
 
 def on_eyes(texture: NDArray[np.uint8], zoom: float, uv: Floats) -> NDArray[np.bool_]:

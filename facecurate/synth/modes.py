@@ -33,6 +33,10 @@ def _eyes(t: Template) -> Floats:
     return _pair(t, _EYE_X, 0.0, 0.22, 0.14)
 
 
+def _lids(t: Template) -> Floats:
+    return _pair(t, _EYE_X, 0.0, 0.27, 0.11)
+
+
 def _from_eye(t: Template) -> Floats:
     """Signed distance outwards from the nearer eye's centre."""
     return np.asarray(np.abs(_x(t)) - _EYE_X)
@@ -92,7 +96,7 @@ IDENTITY_MODES: dict[str, Field] = {
     "nose root": lambda t: (0.22 * _x(t) * bump(t, 0.0, 0.12, 0.14, 0.15), 0, 0),
     "nose wings": lambda t: (0.016 * _side(t) * _wings(t), -0.014 * _wings(t), 0),
     "eye distance": lambda t: (0.035 * _side(t) * _pair(t, _EYE_X, 0, 0.26, 0.2), 0, 0),
-    "eye size": lambda t: (0.09 * _out(t) * _eyes(t), 0.13 * _y(t) * _eyes(t), 0),
+    "eye size": lambda t: (0.09 * _out(t) * _lids(t), 0.13 * _y(t) * _lids(t), 0),
     "eye width": lambda t: (0.07 * _out(t) * _eyes(t), 0, 0),
     "upper lid": lambda t: (0, 0.1 * np.minimum(_y(t), 0.0) * _eyes(t), 0),
     "lower lid": lambda t: (0, 0.13 * np.maximum(_y(t), 0.0) * _eyes(t), 0),
@@ -141,7 +145,7 @@ IDENTITY_MODES: dict[str, Field] = {
     "uneven brows": lambda t: (0, 0.012 * _side(t) * _brows(t), 0),
     "uneven brow arch": lambda t: (0, 0.01 * _side(t) * _pair(t, 0.58, -0.34, 0.12, 0.1), 0),
     "uneven eyes": lambda t: (0, 0.011 * _side(t) * _eyes(t), 0),
-    "uneven lids": lambda t: (0, 0.05 * _side(t) * _y(t) * _eyes(t), 0),
+    "uneven lids": lambda t: (0, 0.09 * _side(t) * _y(t) * _eyes(t), 0),
     "uneven cheeks": lambda t: (0.015 * _bones(t), 0, 0.02 * _side(t) * _bones(t)),
     "uneven jaws": lambda t: (0.022 * _pair(t, 0.85, 0.95, 0.22, 0.25), 0, 0),
     "crooked chin": lambda t: (0.022 * smooth(_y(t), 0.9, 1.4), 0, 0),

@@ -13,7 +13,7 @@ from facecurate.synth import skin
 from facecurate.synth import template as head
 from facecurate.synth.canvas import SIDE, Canvas, Singles, dye
 from facecurate.synth.person import Person, person
-from facecurate.synth.stencils import features, stencils
+from facecurate.synth.stencils import stencils
 from facecurate.synth.template import Floats, smooth
 
 TILE = 170
@@ -106,9 +106,46 @@ def _knot(who: Person) -> Floats:
     return np.stack([m + r * b for m, r, b in zip(middle, radii, ball, strict=True)], axis=2)
 
 
+def _features(who: Person) -> list[tuple[str, Floats, float]]:
+    """What is painted at fixed places, in this order: stencil, colour, opacity.
+
+    The darker the skin the darker what stands out from it, as between a light skin and its lids.
+    """
+    shade, deep = who.skin * 0.5, _darkness(who)
+    beside, under, feet, forehead = (float(v) for v in who.lines)
+    made_up = max(0.0, who.lashes - 0.4)
+    lips, edge = who.lips * (1 - 0.25 * deep), who.skin * (0.45 - 0.2 * deep)
+    white = 36.0 + 0.72 * float(who.skin.mean()) + np.array([6.0, 0.0, -2.0])
+    return [
+        ("cheek fold", shade, 0.1 + 0.45 * beside),
+        ("bag", shade, 0.05 + 0.4 * under),
+        ("crow's feet", shade, 0.45 * max(0.0, feet - 0.3)),
+        ("forehead", shade, 0.5 * max(0.0, forehead - 0.3)),
+        ("nostril", who.skin * 0.1, 0.9),
+        ("nose wing", shade * (1 - 0.4 * deep), 0.5 + 0.2 * deep),
+        ("lips", lips, 0.85),
+        ("upper lip", lips * 0.6, 0.3),
+        ("lower lip's light", np.minimum(lips * 1.2 + 14, 255), 0.45),
+        ("lips' edge", lips * (0.45 - 0.15 * deep), 0.75 + 0.2 * deep),
+        ("mouth", np.array([52.0, 18, 18]), 1.0),
+        ("eye shadow", edge * [1.0, 0.87, 0.92], 0.15 + 0.35 * deep + 0.5 * made_up),
+        ("eye", white, 1.0),
+        ("lid fold", edge, 0.6 + 0.2 * deep),
+        ("lower lid", edge * 0.7, 0.5 + 0.35 * max(made_up, deep)),
+        ("lashes", who.skin * 0.1 + 3, 0.85 + 0.15 * who.lashes),
+    ]
+
+
+def _darkness(who: Person) -> float:
+    """How dark a skin is: 0 the lightest .. 1 the darkest."""
+    return float(np.clip((215.0 - who.skin.mean()) / 150.0, 0, 1))
+
+
 def _paint_features(canvas: Canvas, who: Person) -> None:
     known = stencils()
-    for name, colour, opacity in features(who):
+    where, cover = skin.hollows()
+    canvas.blend(where, cover, who.skin * 0.15, 0.3 + 0.9 * _darkness(who))
+    for name, colour, opacity in _features(who):
         if opacity > 0.01:
             where, cover = known[name]
             canvas.blend(where, cover, colour, opacity)

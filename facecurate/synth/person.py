@@ -25,7 +25,7 @@ _SKIN: Floats = np.array(
     ],
     dtype=np.float64,
 )
-_UNDERTONE: Floats = np.array([-0.045, 0.01, -0.14])  # from pink (-1) to olive and golden (1)
+_UNDERTONE: Floats = np.array([-0.05, 0.012, -0.19])  # from pink (-1) to olive and golden (1)
 _HAIR: Floats = np.array(
     [[22, 18, 17], [45, 32, 24], [78, 52, 34], [116, 78, 46], [168, 128, 78], [140, 66, 36]],
     dtype=np.float64,
@@ -125,7 +125,7 @@ def _shape(rng: np.random.Generator, presentation: float, age: float) -> Floats:
 
 def _skin(rng: np.random.Generator, tone: float) -> Floats:
     colour = _between(_SKIN, tone, rng, 0.02)
-    undertone = float(np.clip(rng.normal(0, 0.45), -1, 1))
+    undertone = float(np.clip(rng.normal(0, 0.5), -1, 1))
     return np.asarray(np.clip(colour * (1 + undertone * _UNDERTONE), 8, 250))
 
 
@@ -143,11 +143,16 @@ def _lips(rng: np.random.Generator, skin: Floats, presentation: float) -> tuple[
 def _hair(rng: np.random.Generator, tone: float, age: float, skin: Floats) -> tuple[Floats, Floats]:
     """Colours of hair and brows."""
     darkest = rng.uniform(0, 0.25) if tone > 0.55 else rng.uniform() ** 1.3
-    hair = _between(_HAIR, float(darkest), rng, 0.08)
-    brow = np.minimum(hair * float(rng.uniform(0.6, 0.95)), skin * 0.5)
-    grey = min(1.0, max(0.0, age - 0.55) * 2.6 * float(rng.uniform()))
-    faded = brow * (1 - 0.4 * grey) + _GREY * 0.4 * grey
-    return hair * (1 - grey) + _GREY * grey, np.minimum(faded, skin * 0.62)
+    hair = (
+        _between(_HAIR, float(darkest), rng, 0.03)
+        * float(rng.uniform(0.85, 1.15))
+        * (1 - 0.35 * max(0.0, 2 * tone - 1))
+    )
+    brow = np.minimum(hair * float(rng.uniform(0.55, 0.9)), skin * (0.48 - 0.22 * tone))
+    grey = min(1.0, max(0.0, age - 0.55) * (2.6 - 1.2 * tone) * float(rng.uniform()))
+    silver = _GREY * (1 - 0.35 * tone)  # the eye sees hair beside skin, not alone
+    faded = brow * (1 - 0.4 * grey) + silver * 0.4 * grey
+    return hair * (1 - grey) + silver * grey, np.minimum(faded, skin * (0.6 - 0.28 * tone))
 
 
 def _style(rng: np.random.Generator, masculine: float, age: float) -> str:
@@ -217,7 +222,7 @@ def person(identity: int) -> Person:
         parting=float(rng.choice([-1, 1]) * rng.uniform(0.3, 1)),
         fringe=float(rng.uniform(0.3, 1)) if rng.uniform() < 0.45 else 0.0,
         brow_width=float(rng.uniform(0.04, 0.065) * (1 + 0.35 * presentation)),
-        brow_density=float(rng.uniform(0.5, 0.95)),
+        brow_density=float(rng.uniform(0.55, 0.95) * (0.9 + 0.15 * tone)),
         brow_taper=float(rng.uniform(0.2, 1)),
         lashes=lashes,
         beard_style=beard_style,

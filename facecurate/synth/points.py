@@ -30,7 +30,7 @@ def _outline() -> Floats:
 
 def _brow() -> tuple[Floats, Floats]:
     """Five points on the upper edge of the left brow, four on the lower, both outside inwards."""
-    upper = _P[17:22] + [0.0, -0.016]
+    upper = _P[17:22] + np.array([0.0, -0.016])
     lower = curve(_P[17:22], 17)[[3, 7, 11, 15]] + [0.0, 0.05]
     return upper, lower
 

@@ -3,21 +3,22 @@
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facecurate.synth import paint, points, raster, scene
+from facecurate.synth import figure, folds, glasses, occluders, paint, points, raster, scene
 from facecurate.synth.background import background
+from facecurate.synth.develop import develop, expose, over
 from facecurate.synth.labels import FaceLabels, covered, labels_of
+from facecurate.synth.light import lights_of
+from facecurate.synth.look import Layer, Look, Window, draw, surface
 from facecurate.synth.person import Person, person
 from facecurate.synth.scene import Scene
-from facecurate.synth.spec import FaceSpec, Light, PhotoSpec
+from facecurate.synth.spec import FaceSpec, PhotoSpec
+from facecurate.synth.style import PLAIN, STYLES, Style
 from facecurate.synth.template import Floats
 
 Image = NDArray[np.uint8]
-Layer = NDArray[np.float32]
-Window = tuple[slice, slice]
 _HIDDEN = 0.10  # units of the head by which a point may lie behind what is seen in front of it
 
 
@@ -41,41 +42,53 @@ def render_photo(photo: PhotoSpec) -> tuple[Image, list[FaceLabels]]:
 
     Smaller faces stand further back; what a nearer figure covers is labelled as not visible.
     """
-    back = background(photo.width, photo.height, photo.seed)
-    canvas = (back.astype(np.float32) / 255.0) ** 2
-    labels: list[FaceLabels | None] = [None] * len(photo.faces)
+    style = STYLES[photo.style]
+    canvas = expose(background(photo.width, photo.height, photo.seed, style=style.background))
+    labels: dict[int, FaceLabels] = {}
     for index in sorted(range(len(photo.faces)), key=lambda i: photo.faces[i].size_px):
         spec = photo.faces[index]
-        layer, where, mine = _figure(spec, photo.width, photo.height)
-        for other, known in enumerate(labels):
-            if known is not None:
-                labels[other] = _behind(known, layer, where)
-        cover = layer[:, :, 3:]
-        window = canvas[where]
-        window *= 1 - cover
-        window += layer[:, :, :3]
+        layer, where, mine = _figure(spec, style, photo.width, photo.height)
+        labels = _lay(canvas, labels, layer, where)
         labels[index] = mine
-    return _develop(canvas, photo), [known for known in labels if known is not None]
+        if spec.occluder != "none":
+            labels = _lay(canvas, labels, *_held(spec, style, mine, photo.width, photo.height))
+    return develop(canvas, photo), [labels[index] for index in range(len(photo.faces))]
 
 
-def _develop(canvas: Layer, photo: PhotoSpec) -> Image:
-    """Linear light -> sRGB-like grey levels, with the lens's blur and the sensor's noise."""
-    grey: Any = np.sqrt(np.clip(canvas, 0.0, 1.0)) * 255.0
-    if photo.blur > 0:
-        grey = cv2.GaussianBlur(grey, (0, 0), photo.blur)
-    if photo.noise > 0:
-        rng = np.random.default_rng([0x0153, photo.seed])
-        grey += rng.standard_normal(grey.shape, dtype=np.float32) * np.float32(photo.noise)
-    return np.asarray(np.clip(np.rint(grey), 0, 255), np.uint8)
+def _lay(
+    canvas: Layer, labels: dict[int, FaceLabels], layer: Layer, where: Window
+) -> dict[int, FaceLabels]:
+    """Lays a layer over the canvas, in place; the labels of the faces it may cover."""
+    lay: Any = over
+    lay(canvas, layer, where[0].start, where[1].start)
+    return {index: _behind(known, layer, where) for index, known in labels.items()}
 
 
-def _figure(spec: FaceSpec, width: int, height: int) -> tuple[Layer, Window, FaceLabels]:
+def _figure(
+    spec: FaceSpec, style: Style, width: int, height: int
+) -> tuple[Layer, Window, FaceLabels]:
     """The lit figure, its window of the picture and its labels."""
     who = person(spec.identity)
     built = scene.build(who, spec)
     where = window(built, width, height)
-    layer, seen = draw(built, where, look_of(who, spec))
+    layer, seen = draw(built, where, look_of(who, spec, style))
+    if built.lenses is not None:
+        rng = np.random.default_rng([0x61A5, spec.seed])
+        rims = built.lenses - [where[1].start, where[0].start]
+        glasses.glare(layer, rims, float(rng.uniform() ** 2), float(rng.uniform(-1, 1)))
     return layer, where, _labels(built, seen, where, spec, width, height)
+
+
+def _held(
+    spec: FaceSpec, style: Style, labels: FaceLabels, width: int, height: int
+) -> tuple[Layer, Window]:
+    """What is held before the face, in the same light."""
+    who = person(spec.identity)
+    lamps = look_of(who, spec, style).lamps
+    return occluders.draw(
+        spec.occluder, labels.box, spec.seed, who.skin, (width, height),
+        labels.points["68-3d"][:, :2], lamps.rows.astype(np.float64), lamps.sky.astype(np.float64),
+    )  # fmt: skip
 
 
 def window(built: Scene, width: int, height: int) -> Window:
@@ -87,81 +100,35 @@ def window(built: Scene, width: int, height: int) -> Window:
     return slice(y0, y1), slice(x0, x1)
 
 
-def _to_samples(built: Scene, where: Window) -> Layer:
-    """(N, 3) the vertices in the frame of the window's sub-pixels."""
-    rows, columns = where
-    screen = built.screen.copy()
-    screen[:, :2] = (screen[:, :2] + 0.5 - [columns.start, rows.start]) * raster.SAMPLES - 0.5
-    return np.ascontiguousarray(screen, np.float32)
-
-
-def lights_of(light: Light) -> tuple[Layer, Layer]:
-    """(L, 6) directions and linear colours of the lights, (2, 3) light from above and below."""
-    a, e = np.deg2rad([light.azimuth, light.elevation])
-    key = np.array([np.sin(a) * np.cos(e), -np.sin(e), np.cos(a) * np.cos(e)])
-    warm = np.array([1 + 0.12 * light.warmth, 1.0, 1 - 0.18 * light.warmth])
-    counter = np.array([-key[0], -0.2, 0.55])
-    counter /= np.linalg.norm(counter)
-    rows = [[*key, *(light.key * warm)], [*counter, *(0.18 * light.key / warm)]]
-    sky = np.stack([light.fill / warm, 0.45 * light.fill * warm])
-    return np.array(rows, np.float32), sky.astype(np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How a figure's surface answers light; colours are linear, 0..1.
-
-    ``texture``: the atlas of ``paint``; ``tints``: (4, 3) factors by material; ``gloss``: (4,);
-    ``lights`` and ``sky`` as :func:`lights_of` gives them; ``iris``: (5,) colour and two radii.
-    """
-
-    texture: Image
-    tints: Layer
-    gloss: Layer
-    lights: Layer
-    sky: Layer
-    iris: Layer
-
-
-def look_of(who: Person, spec: FaceSpec) -> Look:
+def look_of(who: Person, spec: FaceSpec, style: Style = PLAIN) -> Look:
     """Skin, clothes and light of one face; the camera meters the face."""
-    lights, sky = lights_of(spec.light)
     luma = float((who.skin / 255.0) ** 2 @ [0.30, 0.59, 0.11])
-    exposure = np.float32((0.35 / luma) ** 0.22)
-    lights[:, 3:] *= exposure
-    shine = 0.08 + 0.4 * max(0.0, 0.3 - luma)
+    frame, lens = _eyewear(who)
     rng = np.random.default_rng([0xC107, spec.seed])
     cloth = np.clip(rng.uniform(0.02, 0.9) * (1 + rng.normal(0, 0.5, 3)), 0.01, 1.2)
+    skin = surface(gloss=0.07 * style.shine, skin=True)
+    hair, shirt = surface(gloss=0.08 * style.shine, leaf=True), surface(cloth.tolist(), leaf=True)
     return Look(
-        texture=paint.atlas(spec.identity),
-        tints=np.array([[1, 1, 1], [1, 1, 1], [1, 1, 1], cloth], np.float32),
-        gloss=np.array([shine, shine, 0.08, 0.0], np.float32),
-        lights=lights,
-        sky=sky * exposure,
+        texture=folds.fold(paint.atlas(spec.identity), who, spec.units, spec.lopsided),
+        surfaces=np.array([skin, skin, hair, shirt, frame, lens], np.float32),  # figure's materials
+        casts=np.array([True, True, True, False, True, True]),
+        lamps=lights_of(spec.light, style).dimmed((0.35 / luma) ** 0.45),
         iris=np.array([*((who.iris / 255.0) ** 2), 0.082, 0.034], np.float32),
+        style=style,
     )
 
 
-def draw(built: Scene, where: Window, look: Look) -> tuple[Layer, NDArray[np.int32]]:
-    """The figure in a window of the picture: (h, w, 4) light times coverage and coverage.
-
-    Also the triangle seen at each of the window's sub-pixels, -1 for none.
-    """
-    screen = _to_samples(built, where)
-    rows, columns = where
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    samples = raster.SAMPLES
-    shader: Any = raster.shade
-    seen: Any = raster.visible(screen, built.faces, height * samples, width * samples)
-    normals, uv, own, eyes = (
-        np.ascontiguousarray(a, np.float32)
-        for a in (built.normals, built.uv, built.own, built.eyes)
+def _eyewear(who: Person) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The surfaces of frames and of dark lenses; they share the tile of clothes."""
+    tile = (200.0 / 255.0) ** 2
+    if who.glasses is None:
+        return surface(), surface()
+    colour = who.glasses.colour
+    frame, lens = (
+        tuple(float(c) for c in (shade / 255.0) ** 2 / tile)
+        for shade in (colour, np.minimum(0.35 * colour + 12, 60))
     )
-    layer = shader(
-        seen, screen, built.faces, built.materials, normals, uv, own, look.texture, look.tints,
-        look.gloss, look.lights, look.sky, eyes, look.iris,
-    )  # fmt: skip
-    return layer, seen
+    return surface(frame[:3], 0.3, leaf=True), surface(lens[:3], 0.5, leaf=True)  # type: ignore[arg-type]
 
 
 def _labels(
@@ -187,24 +154,27 @@ def _inside(places: Floats, width: int, height: int) -> NDArray[np.bool_]:
 
 def _unhidden(built: Scene, seen: NDArray[np.int32], where: Window) -> NDArray[np.bool_]:
     """(P,) points that nothing of the same figure covers by more than ``_HIDDEN``."""
-    nearest = _depths(built, seen, where)
+    nearest, behind_glass = _depths(built, seen, where)
     own = 1.0 / built.points[:, 2]
     clear = own - nearest <= _HIDDEN
-    return np.asarray(clear & (built.towards > -0.35))
+    return np.asarray(clear & ~behind_glass & (built.towards > -0.35))
 
 
-def _depths(built: Scene, seen: NDArray[np.int32], where: Window) -> Floats:
-    """(P,) depth of the vertex nearest to the camera of the triangle seen at each point."""
+def _depths(
+    built: Scene, seen: NDArray[np.int32], where: Window
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """(P,) depth of the triangle seen at each point, and whether it is part of a dark lens."""
     origin = np.array([where[1].start, where[0].start])
     cell = np.rint((built.points[:, :2] + 0.5 - origin) * raster.SAMPLES - 0.5).astype(int)
     height, width = seen.shape
     held = ((cell >= 0) & (cell < [width, height])).all(axis=1)
-    out = np.full(len(cell), np.inf)
+    out, glass = np.full(len(cell), np.inf), np.zeros(len(cell), bool)
     if seen.size:
         at = seen[cell[held, 1], cell[held, 0]]
         depth = 1.0 / built.screen[built.faces[np.maximum(at, 0)], 2]
         out[held] = np.where(at >= 0, depth.mean(axis=1), np.inf)
-    return out
+        glass[held] = (at >= 0) & (built.materials[np.maximum(at, 0)] == figure.LENS)
+    return out, glass
 
 
 def _behind(labels: FaceLabels, layer: Layer, where: Window) -> FaceLabels:

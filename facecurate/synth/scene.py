@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from facecurate.synth import figure, marks, modes, points
+from facecurate.synth import figure, glasses, marks, modes, points
 from facecurate.synth import template as head
 from facecurate.synth.figure import Patch
 from facecurate.synth.motion import moved
@@ -24,16 +24,19 @@ Box = tuple[float, float, float, float]
 class Scene:
     """N vertices and T triangles; camera frame: x right, y down, depth away from the camera.
 
-    ``screen``: (N, 3) x, y in pixels and 1 / depth; ``own``: (N, 3) in the head's frame;
+    ``screen``: (N, 3) x, y in pixels and 1 / depth; ``solid``: (N, 3) with z towards the
+    camera, head's units; ``own``: (N, 3) in the head's frame;
     ``normals``: (N, 3) outward unit vectors in the camera frame with z towards the camera;
     ``uv``: (N, 2) texels; ``materials``: (T,); ``eyes``: (2, 6) centres and gaze, head frame;
     ``points``: (P, 3) like ``screen``, the sets of ``points.SETS`` after each other; ``towards``:
     (P,) cosine between normal and view; ``open_eyes``: (2,) whether a pupil is not behind a lid;
-    ``vertices``: (V, 3) the bare head, x, y in pixels and z in pixels towards the camera; ``box``:
-    x0 y0 x1 y1 pixels; ``scale``: pixels of one unit of the head at its pivot; ``focal``: pixels.
+    ``lenses``: (2, R, 2) pixels, the rims of clear lenses; ``vertices``: (V, 3) the bare head, x, y
+    in pixels and z in pixels towards the camera; ``box``: x0 y0 x1 y1 pixels; ``scale``: pixels of
+    one unit of the head at its pivot; ``focal``: pixels.
     """
 
     screen: Floats
+    solid: Floats
     own: Floats
     normals: Floats
     uv: Floats
@@ -43,6 +46,7 @@ class Scene:
     points: Floats
     towards: Floats
     open_eyes: NDArray[np.bool_]
+    lenses: Floats | None
     vertices: Floats
     box: Box
     scale: float
@@ -60,11 +64,14 @@ def rotation(yaw: float, pitch: float, roll: float) -> Floats:
 
 
 def triangles(rows: int, columns: int) -> NDArray[np.int32]:
-    """(2 (rows-1) (columns-1), 3) triangles of a grid, cut from top left to bottom right."""
+    """(2 (rows-1) (columns-1), 3) triangles of a grid, cut from top left to bottom right.
+
+    Clockwise where columns run to the right and rows down.
+    """
     corner = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
     across, down = corner + 1, corner + columns
     upper = np.stack([corner, across, down + 1], axis=1)
-    lower = np.stack([corner, down, down + 1], axis=1)
+    lower = np.stack([corner, down + 1, down], axis=1)
     return np.concatenate([upper, lower]).astype(np.int32)
 
 
@@ -138,11 +145,11 @@ def build(who: Person, spec: FaceSpec) -> Scene:
     """
     turn, body = rotation(spec.yaw, spec.pitch, spec.roll), rotation(0.35 * spec.yaw, 0, 0)
     bare = shape_of(who, spec)
-    patches = figure.patches(who, bare)
+    patches = figure.patches(who, bare, wears_glasses=spec.glasses)
     placed = [_place(p, turn, body) for p in patches]
     solid = np.concatenate([p.reshape(-1, 3) for p in placed])
     normals = np.concatenate([_grid_normals(p).reshape(-1, 3) for p in placed])
-    skull = (bare - _PIVOT) @ turn.T + _PIVOT
+    skull = turned(bare, turn)
     on_face = _project(skull, spec.distance)
     fit = _fit(on_face, who, spec)
     eyes = _eyes(who, spec)
@@ -152,6 +159,7 @@ def build(who: Person, spec: FaceSpec) -> Scene:
     scale = float(fit[0] / (spec.distance - _PIVOT[2]))
     return Scene(
         screen=_apply(_project(solid, spec.distance), fit),
+        solid=solid,
         own=np.concatenate([p.points.reshape(-1, 3) for p in patches]),
         normals=normals,
         uv=np.concatenate([p.uv.reshape(-1, 2) for p in patches]),
@@ -161,12 +169,21 @@ def build(who: Person, spec: FaceSpec) -> Scene:
         points=_apply(_project(spots, spec.distance), fit),
         towards=towards,
         open_eyes=open_eyes,
+        lenses=_lenses(who, spec, bare, turn, fit),
         vertices=in_pixels(_apply(on_face, fit), scale, spec.distance),
         box=_box(_apply(on_face, fit)[head.template().face, :2]),
         scale=scale,
         focal=float(fit[0]),
         distance=spec.distance,
     )
+
+
+def _lenses(who: Person, spec: FaceSpec, bare: Floats, turn: Floats, fit: Floats) -> Floats | None:
+    if not spec.glasses or who.glasses is None or who.glasses.dark:
+        return None
+    rims = glasses.lenses(who, bare)
+    places = _apply(_project(turned(rims.reshape(-1, 3), turn), spec.distance), fit)
+    return places[:, :2].reshape(*rims.shape[:2], 2)
 
 
 def in_pixels(screen: Floats, scale: float, distance: float) -> Floats:
@@ -187,7 +204,7 @@ def _marks(
     edge = marks.outline(skull, towards[last:], spec.roll, spec.distance)
     spots, towards = spots[:last].copy(), towards[:last].copy()
     gazes, open_eyes = marks.pupils(bare, eyes)
-    gazes = (gazes - _PIVOT) @ turn.T + _PIVOT
+    gazes = turned(gazes, turn)
     for name, end in zip(points.SETS, points.ENDS, strict=True):
         first = end - len(points.SETS[name])
         if name in points.OUTLINES:
@@ -199,6 +216,11 @@ def _marks(
         for side, index in enumerate(points.PUPILS.get(name, ())):
             spots[first + index] = gazes[side]
     return spots, towards, open_eyes
+
+
+def turned(points: Floats, turn: Floats) -> Floats:
+    """(..., 3) of the head's frame after the head has turned on the neck."""
+    return np.asarray((points - _PIVOT) @ turn.T + _PIVOT)
 
 
 def _place(patch: Patch, turn: Floats, body: Floats) -> Floats:

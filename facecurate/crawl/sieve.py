@@ -1,0 +1,43 @@
+"""Which photos of a search are fetched: Flickr's gate, and what was taken down from here."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from facecurate.flickr import gate, rows
+from facecurate.flickr.query import Row
+from facecurate.flickr.sightings import TOMBSTONED
+
+
+@dataclass(frozen=True, slots=True)
+class Sieve:
+    """Says of a row why it is left alone, or None. ``tombstones``: as ``workspace.tombstones``."""
+
+    licenses: frozenset[int]
+    size: str
+    settings: gate.GateSettings
+    tombstones: frozenset[tuple[str, bytes]]
+
+    def __call__(self, row: Row) -> str | None:
+        """A reason of ``records.REASONS``."""
+        if self.is_buried(row.photo_id, row.owner):
+            return TOMBSTONED
+        try:
+            photo = rows.parse(row.raw)
+        except rows.RowError:
+            return "unreadable"
+        reason = gate.refuse(photo, self.licenses, self.settings)
+        if reason is None and rows.pick_size(photo, self.size) is None:
+            return "no_size"
+        return reason
+
+    def is_buried(self, photo_id: int, owner: str) -> bool:
+        """Whether the photo, or all of its owner's, were taken down from the workspace."""
+        found = {("photo", digest_of(f"flickr-{photo_id}")), ("owner", digest_of(owner))}
+        return not self.tombstones.isdisjoint(found)
+
+
+def digest_of(name: str) -> bytes:
+    """How a tombstone names something: by its SHA-256, so that it tells nothing by itself."""
+    return hashlib.sha256(name.encode()).digest()
