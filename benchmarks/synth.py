@@ -35,13 +35,13 @@ FACES, QUICK = 2000, 200
 PICTURE, SIZE, RUN, RUNS = 256, 170.0, 50, 5
 AT_LEAST, AIM = 25.0, 100.0  # faces per second
 
-# Stage -> the function whose time it is, as (file, name); a stage that is not there is left out.
+# Stage -> the function in facecurate/synth whose time it is; one that is not there is left out.
 STAGES = {
-    "background": ("background.py", "background"),
-    "person's texture": ("paint.py", "atlas"),
-    "mesh and landmarks": ("scene.py", "build"),
-    "raster and shading": ("render.py", "draw"),
-    "camera": ("render.py", "_develop"),
+    "background": "background",
+    "person's texture": "atlas",
+    "mesh and landmarks": "build",
+    "raster and shading": "draw",
+    "camera": "develop",
 }
 
 
@@ -110,8 +110,8 @@ def stages() -> list[Speed]:
     took = dict.fromkeys(STAGES, 0.0)
     calls = pstats.Stats(profile).stats  # type: ignore[attr-defined]
     for (file, _, name), (*_, cumulative, _) in calls.items():
-        for stage, (where, what) in STAGES.items():
-            if name == what and Path(file).name == where:
+        for stage, what in STAGES.items():
+            if name == what and Path(file).parent.name == "synth":
                 took[stage] += 1000 * cumulative / RUN
     return [Speed(f"{k}", v, v, v, "ms a face") for k, v in took.items() if v]
 

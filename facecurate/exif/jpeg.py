@@ -5,6 +5,7 @@ XMP in JPEG: ISO 16684-3. IPTC: IIM 4.2. Several pictures in a file: CIPA DC-007
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 from collections.abc import Iterator
@@ -13,37 +14,38 @@ from facecurate.exif import tiff
 
 _XMP, _MORE_XMP = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
-SCAN, _END = 0xDA, 0xD9
+_SCAN, _END = 0xDA, 0xD9
+_ADOBE = 0xEE  # colour transform
 _MOST = 20_000  # segments that are looked at
 _BARE = {0x01, 0xD8, 0xD9, *range(0xD0, 0xD8)}  # markers without a length
 _MARKER = re.compile(rb"\xff+[^\x00\xff]")
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # neither stuffing nor a restart
+_MOST_SCANS = 200  # decoding each takes its time: a small file could ask for hours
 _LONGEST = 65_533  # bytes that a segment can hold
 
 
 def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """(marker, start, stop) of every segment of the first picture, its end marker the last.
 
-    A scan's coded data belong to its segment. Raises ValueError where the end marker is missing.
+    A scan's coded data belong to its segment. Raises ValueError where the end marker is missing, or
+    the segments are too many.
     """
-    at = marker = count = 0
+    at = marker = count = scans = 0
     while marker != _END:
         found, count = _MARKER.search(data, at), count + 1
         if not found or count > _MOST:
             raise ValueError("the JPEG has no end marker")
+        if scans > _MOST_SCANS:
+            raise ValueError("the JPEG has more scans than any encoder writes")
         at = found.end()
         marker, start = data[at - 1], at - 2
         if marker not in _BARE:
             at += max(int.from_bytes(data[at : at + 2], "big"), 2)
-        if marker == SCAN:
+        if marker == _SCAN:
+            scans += 1
             after = _AFTER_SCAN.search(data, at)
             at = after.start() if after else len(data)
         yield marker, start, at
-
-
-def end(data: bytes) -> int:
-    """The number of bytes up to the end marker of the first picture. Raises ValueError."""
-    return [stop for _, _, stop in segments(data)][-1]
 
 
 def edited(data: bytes, exif: bytes | None) -> bytes:
@@ -51,10 +53,13 @@ def edited(data: bytes, exif: bytes | None) -> bytes:
 
     ``exif``: a TIFF structure to put in the place of the file's own; None edits that one.
     """
-    parts = [(marker, data[start:stop]) for marker, start, stop in segments(data)]
+    found = list(segments(data))
+    more_follows = found[-1][2] < len(data)
+    if not exif and not more_follows and _is_plain(data, found):
+        return data
+    parts = [(marker, data[start:stop]) for marker, start, stop in found]
     xmp = _joined(parts, (_XMP, _MORE_XMP), 4)
     album = _joined(parts, (_PHOTOSHOP,), 4 + len(_PHOTOSHOP))
-    more_follows = end(data) < len(data)
     kept = [parts[0][1]]
     if exif:
         kept.append(_segment(0xE1, tiff.EXIF + exif))
@@ -72,6 +77,13 @@ def edited(data: bytes, exif: bytes | None) -> bytes:
         elif b"GPS" not in payload or payload.startswith(b"ICC_PROFILE\0"):
             kept.append(segment)
     return b"".join(kept)
+
+
+def _is_plain(data: bytes, found: list[tuple[int, int, int]]) -> bool:
+    """True if there is no segment that programs keep metadata in, and no gap between segments."""
+    apart = any(a[2] != b[1] for a, b in itertools.pairwise(found))
+    own = any(0xE1 <= marker <= 0xEF and marker != _ADOBE for marker, _, _ in found)
+    return not apart and not own
 
 
 def _joined(parts: list[tuple[int, bytes]], names: tuple[bytes, ...], skipped: int) -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from email.message import Message
 
 from facecurate import images
-from facecurate.exif import jpeg, strip_gps
+from facecurate.exif import strip_gps
 from facecurate.fetch.client import Answer
 from facecurate.fetch.kinds import Failure, Wanted
 from facecurate.fetch.settings import FetchSettings
@@ -26,7 +26,6 @@ _KEPT = (
     "imagewidth", "imageheight",
 )  # fmt: skip
 _OLD_PLACEHOLDER = ("GIF", 2900, {(500, 374), (500, 375)})  # before 2009; its hash is not known
-_MOST_SCANS = 200  # each costs the time of a decode: a small file could ask for hours
 _HUGE = 24_000_000  # pixels of a picture that is decoded alone
 _ONE_AT_A_TIME = threading.Lock()
 _PILLOW = threading.Lock()  # ``images`` sets warning filters, which all threads share
@@ -53,8 +52,8 @@ def verify(answer: Answer, wanted: Wanted, settings: FetchSettings) -> Verified:
         with _PILLOW:
             header = images.inspect(body, settings.limits)
         _check_header(header, len(body), wanted, settings)
-        _check_pixels(body, header, settings)
         data = strip_gps(body)
+        _check_pixels(data, header, settings)
     except ImageRejectedError as error:
         raise _rejected(error.reason, str(error), body, confirmed) from error
     except ValueError as error:
@@ -100,43 +99,39 @@ def _check_header(header: Header, size: int, wanted: Wanted, settings: FetchSett
         raise Failure("wrong_size", f"{header.width} x {header.height}, announced {told}")
 
 
-def _check_pixels(body: bytes, header: Header, settings: FetchSettings) -> None:
+def _check_pixels(data: bytes, header: Header, settings: FetchSettings) -> None:
     """Raises ImageRejectedError, or ValueError, if the picture cannot be decoded to its end."""
     if header.width * header.height > _HUGE:
         with _ONE_AT_A_TIME:
-            _decode(body, header, settings)
+            _decode(data, header, settings)
     else:
-        _decode(body, header, settings)
+        _decode(data, header, settings)
 
 
-def _decode(body: bytes, header: Header, settings: FetchSettings) -> None:
+def _decode(data: bytes, header: Header, settings: FetchSettings) -> None:
     if header.format in ("JPEG", "MPO"):
-        _decode_jpeg(body, settings)
+        _decode_jpeg(data, settings)
         return
     with _PILLOW:
-        images.decode(body, settings.limits)
+        images.decode(data, settings.limits)
     ended = {
-        "PNG": body.find(b"IEND") > 0,
-        "GIF": body.rstrip(b"\0").endswith(b";"),
-        "WEBP": 8 + int.from_bytes(body[4:8], "little") <= len(body),
+        "PNG": data.find(b"IEND") > 0,
+        "GIF": data.rstrip(b"\0").endswith(b";"),
+        "WEBP": 8 + int.from_bytes(data[4:8], "little") <= len(data),
     }
     if not ended.get(header.format, True):
         raise ImageRejectedError("truncated", "the end mark is missing")
 
 
-def _decode_jpeg(body: bytes, settings: FetchSettings) -> None:
+def _decode_jpeg(data: bytes, settings: FetchSettings) -> None:
     import simplejpeg
 
-    segments = list(jpeg.segments(body))
-    if sum(marker == jpeg.SCAN for marker, _, _ in segments) > _MOST_SCANS:
-        raise ImageRejectedError("broken", "more scans than any encoder writes")
-    first = body[: segments[-1][2]]
-    colours = simplejpeg.decode_jpeg_header(first)[2]
+    colours = simplejpeg.decode_jpeg_header(data)[2]
     if colours not in ("Gray", "YCbCr", "RGB"):
         with _PILLOW:
-            images.decode(first, settings.limits)  # four inks: only Pillow reads them
+            images.decode(data, settings.limits)  # four inks: only Pillow reads them
         return
     try:
-        simplejpeg.decode_jpeg(first, "GRAY", True, True, min_height=1, min_width=1)
+        simplejpeg.decode_jpeg(data, "GRAY", True, True, min_height=1, min_width=1)
     except ValueError as error:
         raise ImageRejectedError("broken", str(error)) from error

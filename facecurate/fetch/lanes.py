@@ -181,7 +181,7 @@ class Lanes:
 
     def _learn(self, lane: Lane, job: Job, got: Got) -> None:
         if got.kind is Kind.THROTTLE:
-            again = job.sent < lane.paused_at  # it was on its way when the pause began
+            again = job.sent <= lane.paused_at  # it was on its way when the pause began
             self._throttled(lane, got.retry_after, f"{got.reason} {got.status}", again)
         elif got.kind is Kind.TRANSIENT:
             lane.misses += 1

@@ -109,7 +109,7 @@ def classify_call(
     never another body, which may hold the key.
     """
     wait = parse_retry_after(retry_after, time.time() if now is None else now)
-    if exception is not None or status is None:
+    if status is None or (exception is not None and status == 200):
         return _of_exception(status, exception, wait)
     reply = json_in(body)
     if status == 200 and reply is not None and reply.get("stat") == "ok":

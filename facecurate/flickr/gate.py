@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from facecurate.flickr.licenses import LICENSES
 from facecurate.flickr.rows import SearchRow
@@ -97,9 +98,15 @@ def refuse(
 
 def opted_out(row: SearchRow) -> bool:
     """Whether the owner asks, by a tag or in the text, that computers do not look at the photo."""
-    if any(_bare(tag) in OPT_OUTS for tag in _tags(row)):
-        return True
-    return any(_OPT_OUT_TEXT.search(_plain(text)) for text in (row.title, row.description))
+    return any(is_opt_out(tag) for tag in _tags(row)) or any(
+        _OPT_OUT_TEXT.search(_plain(text)) for text in (row.title, row.description)
+    )
+
+
+@lru_cache(1 << 16)  # the same few thousand tags come again and again
+def is_opt_out(tag: str) -> bool:
+    """Whether a tag, cleaned or as its owner wrote it, asks that computers do not look."""
+    return _bare(tag) in OPT_OUTS
 
 
 def speaks_of_minors(row: SearchRow) -> bool:
@@ -114,6 +121,7 @@ def _tags(row: SearchRow) -> Iterator[str]:
         yield from (tag, tag.split("=")[0], *re.split(r"[:=]", tag))
 
 
+@lru_cache(1 << 16)
 def _in_tag(tag: str) -> bool:
     text = _plain(tag)
     return _bare(text) in MINORS or _in_words(_words(text)) or _anywhere(text)
@@ -140,6 +148,8 @@ def _words(text: str) -> list[str]:
 
 def _plain(text: str) -> str:
     """One form for letters that can be written in several; without marks that are not seen."""
+    if text.isascii():
+        return text.lower()
     folded = unicodedata.normalize("NFKC", text).casefold()
     return "".join(c for c in folded if unicodedata.category(c) != "Cf")
 

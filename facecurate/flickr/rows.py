@@ -25,10 +25,13 @@ SIZES = {
     "o": None, "6k": 6144, "5k": 5120, "4k": 4096, "3k": 3072, "k": 2048, "h": 1600, "l": 1024,
     "c": 800, "z": 640, "m": 500, "w": 400, "n": 320, "s": 240, "t": 100, "q": 150, "sq": 75,
 }  # fmt: skip
+_URL_FIELDS = {name: f"url_{name}" for name in SIZES}
 SMALLEST = "m"  # nothing below is ever fetched: its faces are too small
 
 _PHOTO_ID = re.compile(r"[0-9]{1,20}")
 _OWNER = re.compile(r"[0-9]{1,20}@N[0-9]{2}")
+_WHOLE = re.compile(r"\s*-?[0-9]{1,18}\s*")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 _URL = re.compile(r"https?://[!-~]{1,1000}")
 _LARGEST_SIDE = 1 << 20
 
@@ -111,14 +114,16 @@ def _matching(photo: Mapping[str, Any], name: str, form: re.Pattern[str]) -> str
 
 
 def _text(photo: Mapping[str, Any], name: str) -> str:
-    value = photo.get(name)
-    if isinstance(value, Mapping):
-        value = value.get("_content")
-    if value is None:
+    text = photo.get(name)
+    if isinstance(text, dict):
+        text = text.get("_content")
+    if text is None:
         return ""
-    if not isinstance(value, str | int | float):
-        raise RowError(f"a row's {name} is {printable(repr(value), 60)}")
-    return storable(str(value)).replace("\0", "")
+    if isinstance(text, int | float):
+        text = str(text)
+    if not isinstance(text, str):
+        raise RowError(f"a row's {name} is {printable(repr(text), 60)}")
+    return text if text.isascii() and "\0" not in text else storable(text).replace("\0", "")
 
 
 def _needed(photo: Mapping[str, Any], name: str) -> int:
@@ -133,9 +138,7 @@ def _whole(photo: Mapping[str, Any], name: str) -> int | None:
     value = photo.get(name)
     if value is None or value == "":
         return None
-    if isinstance(value, bool | int):
-        return int(value)
-    if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]{1,18}\s*", value):
+    if isinstance(value, int) or (isinstance(value, str) and _WHOLE.fullmatch(value)):
         return int(value)
     raise RowError(f"a row's {name} is {printable(repr(value), 60)}")
 
@@ -146,15 +149,15 @@ def _taken(photo: Mapping[str, Any]) -> str | None:
     if _whole(photo, "datetakenunknown"):  # Flickr then repeats the time of the upload
         return None
     try:
-        return str(datetime.strptime(text, "%Y-%m-%d %H:%M:%S"))
+        return str(datetime.fromisoformat(text)) if _DATE.fullmatch(text) else None
     except ValueError:
         return None
 
 
 def _urls(photo: Mapping[str, Any]) -> dict[str, Size]:
     found = {}
-    for name in SIZES:
-        url = photo.get(f"url_{name}")
+    for name, field_name in _URL_FIELDS.items():
+        url = photo.get(field_name)
         if isinstance(url, str) and _URL.fullmatch(url):
             found[name] = Size(url, _side(photo, f"width_{name}"), _side(photo, f"height_{name}"))
     return found

@@ -100,7 +100,7 @@ def _cheek_raiser(t: Template) -> Parts:
     cheek, outer = _pair(t, 0.54, 0.36, 0.22, 0.17), _pair(t, 0.74, 0.02, 0.10, 0.10)
     below, bow = _lid_line(t, upper=False)
     lid = bow * np.where(below > 0, smooth(below, 0.12, 0.0), 0.0)
-    return -0.035 * _side(t) * outer, -0.10 * cheek - 0.018 * lid, 0.085 * cheek
+    return -0.035 * _side(t) * outer, -0.13 * cheek - 0.026 * lid, 0.12 * cheek
 
 
 def _lid_tightener(t: Template) -> Parts:
@@ -108,7 +108,7 @@ def _lid_tightener(t: Template) -> Parts:
     above, _ = _lid_line(t, upper=True)
     rise = bow * np.where(below > 0, smooth(below, 0.10, 0.0), smooth(-below, 0.04, 0.0))
     fall = bow * np.where(above > 0, smooth(above, 0.10, 0.0), smooth(-above, 0.03, 0.0))
-    return 0.0, -0.040 * rise + 0.016 * fall, 0.008 * rise
+    return 0.0, -0.055 * rise + 0.018 * fall, 0.008 * rise
 
 
 def _nose_wrinkler(t: Template) -> Parts:
@@ -150,9 +150,9 @@ def _lip_corner_depressor(t: Template) -> Parts:
 
 
 def _chin_raiser(t: Template) -> Parts:
-    boss, lips = bump(t, 0.0, 1.25, 0.24, 0.12), bump(t, 0.0, _MIDDLE, 0.24, 0.12)
+    boss, lips = bump(t, 0.0, 1.25, 0.24, 0.12), bump(t, 0.0, 1.0, 0.24, 0.10)
     pout = bump(t, 0.0, 1.01, 0.22, 0.07)
-    return 0.0, -0.12 * boss - 0.065 * lips, 0.05 * boss + 0.06 * pout
+    return 0.0, -0.17 * boss - 0.11 * lips, 0.07 * boss + 0.12 * pout
 
 
 def _lip_stretcher(t: Template) -> Parts:

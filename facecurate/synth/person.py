@@ -25,7 +25,9 @@ _SKIN: Floats = np.array(
     ],
     dtype=np.float64,
 )
-_UNDERTONE: Floats = np.array([-0.05, 0.012, -0.19])  # from pink (-1) to olive and golden (1)
+_UNDERTONE: Floats = np.array(
+    [-0.05, 0.012, -0.19]
+)  # from none to olive and golden; its opposite is pink
 _HAIR: Floats = np.array(
     [[22, 18, 17], [45, 32, 24], [78, 52, 34], [116, 78, 46], [168, 128, 78], [140, 66, 36]],
     dtype=np.float64,
@@ -125,7 +127,7 @@ def _shape(rng: np.random.Generator, presentation: float, age: float) -> Floats:
 
 def _skin(rng: np.random.Generator, tone: float) -> Floats:
     colour = _between(_SKIN, tone, rng, 0.02)
-    undertone = float(np.clip(rng.normal(0, 0.5), -1, 1))
+    undertone = float(np.clip(rng.normal(0.05, 0.5), -0.6, 1))
     return np.asarray(np.clip(colour * (1 + undertone * _UNDERTONE), 8, 250))
 
 

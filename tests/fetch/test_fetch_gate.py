@@ -118,18 +118,7 @@ def test_the_placeholder_of_before_2009_is_known():
     with io.BytesIO() as file:
         Image.new("P", (500, 375)).save(file, "GIF")
         data = file.getvalue()
-    padded = data[:-1] + b"\x21\xfe" + _blocks(2900 - len(data) - 3) + b";"
-    assert len(padded) == 2900
-    assert passed(padded) == "placeholder"
-
-
-def _blocks(size):
-    """GIF sub-blocks that take ``size`` bytes with their terminator."""
-    out = b""
-    while size > 1 + len(out):
-        length = min(255, size - 1 - len(out) - 1)
-        out += bytes([length]) + bytes(length)
-    return out + b"\0"
+    assert passed(data.ljust(2900, b"\0")) == "placeholder"
 
 
 def test_only_the_formats_asked_for():

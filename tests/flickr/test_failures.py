@@ -181,8 +181,10 @@ def test_an_exception_is_told_without_its_text(error, kind):
     assert found.kind.value == kind and "KEY" not in str(found)
 
 
-def test_a_status_with_a_body_that_broke_is_tried_again():
+def test_of_an_answer_that_broke_the_status_still_counts():
     assert of(200, b'{"stat":"ok"}', exception=OSError()).kind is Kind.TRANSIENT
+    found = of(429, b"", "9", exception=OSError())
+    assert (found.kind, found.retry_after) == (Kind.THROTTLE, 9)
 
 
 def test_messages_hold_no_control_codes_and_no_more_than_a_line():
