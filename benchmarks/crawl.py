@@ -6,9 +6,9 @@ Both run in a process of their own, pinned to one core, against the stand-in for
 lifted, pictures of 1024 pixels. Ours checks every picture (decoded strictly, end marker, announced
 size and length, robots.txt and X-Robots-Tag), strips GPS, and syncs each file to the disk.
 img2dataset stores what comes ("as sent"), or decodes it too ("decoded"); its resizing is off, and
-so is its reading of EXIF. A rate is the difference between a long and a short list, so that starting
-up is not counted: per second of processor time (the bar), and per second of the clock, in which the
-server has its part. Medians over the rounds; the programs take turns.
+so is its reading of EXIF. A rate is the difference between a long and a short list, so that the
+start is not counted: per second of processor time (the bar), and per second of the clock, in which
+the server has its part. Medians over the rounds; the programs take turns.
 
 img2dataset comes into an environment of its own below a temporary folder, or is used from the
 Python given by --img2dataset; where it cannot be had, the table says "not run" and why.
@@ -260,7 +260,7 @@ def main() -> None:
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description="Images per second of the crawler's fetcher.")
     parser.add_argument(
-        "--quick", action="store_true", help="1 round of 300 images, not 5 of 1,500"
+        "--quick", action="store_true", help="1 round of 1,000 images, not 5 of 3,000"
     )
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     parser.add_argument("--img2dataset", metavar="PYTHON", help="a Python that has img2dataset")
@@ -269,7 +269,7 @@ def main() -> None:
     if chosen.fetch:
         fetch(*chosen.fetch)
         return
-    images, rounds = (300, 1) if chosen.quick else (1500, 5)
+    images, rounds = (1000, 1) if chosen.quick else (3000, 5)
     with tempfile.TemporaryDirectory() as folder:
         python, version = environment(folder, chosen.img2dataset)
         with serving(images) as rows:

@@ -325,7 +325,8 @@ def _front_lines(vertices: NDArray[np.float64]) -> list[NDArray[np.int32]]:
     """Every other row and column of the grid where it faces the camera, sixteenths of pixels."""
     rows, columns = len(template.ROWS), len(template.COLUMNS)
     grid = vertices[:, :2].reshape(rows, columns, 2)
-    across, down = np.gradient(grid, axis=1), np.gradient(grid, axis=0)
+    across = np.asarray(np.gradient(grid, axis=1))
+    down = np.asarray(np.gradient(grid, axis=0))
     facing = across[:, :, 0] * down[:, :, 1] - across[:, :, 1] * down[:, :, 0] > 0
     fixed = np.rint(grid * 16).astype(np.int32)
     pairs = [(fixed[k], facing[k]) for k in range(0, rows, 2)]

@@ -149,16 +149,17 @@ class Enumerator:
     def sweep(self) -> Iterator[Step]:
         """Asks all windows of the first pass again, to see what is still public.
 
-        Photos that come keep a new ``seen_at`` and licence; see ``Photos.unseen``. A sweep that was
-        broken off goes on.
+        Photos that come have a new ``seen_at`` and licence; the fact ``sweep_began`` of the state
+        says since when, for ``Photos.unseen``. A sweep that was broken off goes on.
         """
-        open_turns = [w.turn for w in self.state.windows("state = 'open' AND turn > 2")]
-        turn = min(open_turns, default=0)
-        if not turn:
-            last = max((w.turn for w in self.state.windows("turn > 2")), default=2)
-            turn = last + 1
+        turns = [w.turn for w in self.state.windows("turn > 2")]
+        open_turns = [w.turn for w in self.state.windows("turn > 2 AND state = 'open'")]
+        turn = min(open_turns, default=max(turns, default=2) + 1)
+        if not open_turns:
             done = self.state.windows("turn = 1 AND state NOT IN ('open', 'split')")
-            self.state.open_windows([_again(w, turn, w.sort) for w in done])
+            with self.state.transaction():
+                self.state.put("sweep_began", int(self.clock.time()))
+                self.state.open_windows([_again(w, turn, w.sort) for w in done])
         yield from self._work(turn)
 
     def _begin(self) -> None:

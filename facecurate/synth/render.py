@@ -128,7 +128,7 @@ def _eyewear(who: Person) -> tuple[tuple[float, ...], tuple[float, ...]]:
         tuple(float(c) for c in (shade / 255.0) ** 2 / tile)
         for shade in (colour, np.minimum(0.35 * colour + 12, 60))
     )
-    return surface(frame[:3], 0.3, leaf=True), surface(lens[:3], 0.5, leaf=True)  # type: ignore[arg-type]
+    return surface(frame[:3], 0.3, leaf=True), surface(lens[:3], 0.12, leaf=True)  # type: ignore[arg-type]
 
 
 def _labels(

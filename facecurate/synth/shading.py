@@ -193,7 +193,7 @@ def _eye(
     for h in range(3):
         old = spots[_R + h, k]
         spots[_R + h, k] = (old + (iris[h] * rim - old) * ring) * left
-    spots[_SHINE, k] += cover * f32(0.5)
+    spots[_SHINE, k] += cover * f32(0.2)
     spots[_SHARP, k] += cover * f32(60.0)
 
 
