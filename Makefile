@@ -12,8 +12,9 @@ SEED ?= 0
 demo: $(VENV)/ready
 	$(BIN)/facecurate demo --out $(OUT) --faces $(FACES) --seed $(SEED)
 
+# Two processes, each with one thread: a file's tests stay in one of them.
 test: $(VENV)/ready
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/ready
 	$(BIN)/ruff format --check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from facecurate.cli.state import State, common, name_argument
 
 if TYPE_CHECKING:
     from facecurate.crawl import Access, CrawlSettings
+    from facecurate.stats import Stats
     from facecurate.workspace import Dataset
 
 contact_option = click.option(
@@ -50,17 +52,15 @@ def crawl(state: State, name: str, contact: str | None, dry_run: bool, **options
       facecurate crawl --query faces --query humans --licenses ffhq --since 2010 --limit 20000
     """
     from facecurate.crawl import access
-    from facecurate.workspace import check_name
 
-    settings = _settings(**options)
+    settings, dataset = _settings(**options), state.workspace.dataset(name)
     who = access(os.environ, contact)
-    dataset = state.workspace.dataset(check_name(name))
     if dry_run:
         _preview(state, dataset, settings, who)
         return
     from facecurate.crawl import crawl
 
-    _run(state, dataset, lambda p: crawl(dataset, settings, who, say=state.say, progress=p))
+    _run(state, dataset, "photos", lambda p: crawl(dataset, settings, who, state.say, progress=p))
 
 
 @click.command(short_help="Take down crawled photos that are no longer public or so licensed.")
@@ -82,7 +82,7 @@ def recheck(state: State, name: str | None, contact: str | None) -> None:
 
     dataset = existing(state, name)
     who = access(os.environ, contact)
-    _run(state, dataset, lambda p: recheck(dataset, who, say=state.say, progress=p))
+    _run(state, dataset, "searches", lambda p: recheck(dataset, who, state.say, progress=p))
 
 
 def _settings(
@@ -122,15 +122,15 @@ def _preview(state: State, dataset: Dataset, settings: CrawlSettings, who: Acces
     state.finish(f"{dataset.name}: {plan}", facts)
 
 
-def _run(state: State, dataset: Dataset, work: Any) -> None:
-    """As ``State.run``, and the log has the completeness as well."""
+def _run(state: State, dataset: Dataset, unit: str, work: Callable[[Any], Stats]) -> None:
+    """As ``State.run``; the log has the completeness too, and never which photos were removed."""
     with state.logged(dataset) as counts:
-        with state.progress("photos") as progress:
+        with state.progress(unit) as progress:
             stats = work(progress)
-        counts |= {**stats.to_json(), **stats.facts}
-        state.finish(
-            f"{dataset.name}: {stats}", {"dataset": dataset.name, **counts, "notes": stats.notes}
-        )
+        counts |= stats.to_json()
+        counts |= {k: stats.facts[k] for k in ("calls", "completeness") if k in stats.facts}
+        facts = {"dataset": dataset.name, **counts, **stats.facts, "notes": stats.notes}
+        state.finish(f"{dataset.name}: {stats}", facts)
 
 
 COMMANDS = [crawl, recheck]

@@ -11,7 +11,8 @@ from facecurate.cli.state import State, common, redo_option, worker_count, worke
 from facecurate.text import counted, printable
 
 LAYOUTS = (
-    "photos", "video", "300w", "300w-lp", "affectnet", "aflw2000", "disfa", "ijb", "lfw", "vggface2",
+    "photos", "video", "300w", "300w-lp", "affectnet", "aflw2000", "disfa", "ijb", "lfw",
+    "vggface2",
 )  # fmt: skip
 _IMPORTED = ("photos", "video")  # they come with every label and are imported at once
 

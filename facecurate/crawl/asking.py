@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from facecurate.crawl.calls import Api
-from facecurate.crawl.sieve import Sieve
+from facecurate.crawl.sieve import Sieve, digest_of
 from facecurate.flickr import gate
 from facecurate.flickr.failures import CallFailure, Kind
 from facecurate.flickr.photos import Photo
@@ -52,6 +52,10 @@ class Asker:
         if license_id not in self._sieve.licenses:
             return "license"
         return "no_cv" if any(_bare(tag) in gate.OPT_OUTS for tag in tags) else None
+
+    def is_barred(self, sha256: str) -> bool:
+        """Whether a picture with these bytes was taken down from the workspace; hexadecimal."""
+        return ("sha256", digest_of(sha256)) in self._sieve.tombstones
 
     def size(self, photo_id: int, wanted: str) -> Size | None:
         """The address of a photo's size, or of the next smaller one; None if the photo is gone."""

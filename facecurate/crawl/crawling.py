@@ -22,8 +22,8 @@ def crawl(
     dataset: Dataset,
     settings: CrawlSettings,
     access: Access,
-    *,
     say: Callable[[str], None] = lambda line: None,
+    *,
     progress: Progress = silent,
 ) -> Stats:
     """Finds, fetches and packs; the same call goes on where an earlier one ended, however it did.
@@ -35,7 +35,7 @@ def crawl(
         if taken_over:
             say(taken_over)
         _check_pool(Pool(dataset.path("photos")))
-        with opened(dataset, settings, access) as run:
+        with opened(dataset, settings, access, say) as run:
             for note in run.notes:
                 say(note)
             return _Crawl(dataset, settings, access, run, progress).finish()
@@ -67,6 +67,7 @@ class _Crawl:
         run, packer = self.run, self.run.packer
         self._settle()
         packer.tidy()
+        self._once_more()
         self.stored = result.counts(run.photos).kept
         self.room = Room(packer.pool.url, 1_000_000)
         run.downloads.stored = self._count
@@ -86,6 +87,11 @@ class _Crawl:
     def _settle(self) -> None:
         """Finishes a taking-down that was interrupted."""
         removal.finish(self.run.packer.pool, self.run.photos, tombstones(self.dataset.workspace))
+
+    def _once_more(self) -> None:
+        """What earlier runs could not reach gets one more try in each later one."""
+        failed = self.run.photos.each(PhotoState.FAILED)
+        self.run.photos.again([p.photo_id for p in failed if p.reason == "unreachable"])
 
     def _room_left(self) -> int:
         limit = self.settings.limit

@@ -130,9 +130,9 @@ class Downloads:
             self._photos.end([photo.photo_id], PhotoState.REFUSED, reason)
         elif got.kind is Kind.REFUSED:
             self._photos.end([photo.photo_id], PhotoState.FAILED, reason)
-        else:  # once more later, what was rejected too: it may have been damaged on its way
-            last = 2 if got.kind is Kind.REJECTED else TRIES
-            self._retry(photo, reason, last, got.retry_after)
+        else:  # what was rejected may have been damaged on its way: twice the same is enough
+            sure = got.kind is Kind.REJECTED and photo.reason == reason
+            self._retry(photo, reason, 1 if sure else TRIES, got.retry_after)
         self._photos.state.attempt(
             "image", photo.photo_id, got.reason or "", got.status or 0, at=self._now()
         )
@@ -146,6 +146,9 @@ class Downloads:
 
     def _store(self, photo: Photo, got: Got) -> None:
         self._arrived += 1
+        if self._asker.is_barred(got.sha256):
+            self._put_aside([photo.photo_id], PhotoState.REFUSED, "tombstoned", got)
+            return
         sha256 = bytes.fromhex(got.sha256)
         self._photos.fetched(
             photo.photo_id,
@@ -158,10 +161,13 @@ class Downloads:
         )
         same = self._photos.same_bytes(sha256)
         if len(same) >= SAME_BYTES:
-            self._photos.end(same, PhotoState.QUARANTINED, "many_ids")
-            if got.path:
-                storage.delete(got.path)
+            self._put_aside(same, PhotoState.QUARANTINED, "many_ids", got)
         self.stored()
+
+    def _put_aside(self, ids: Sequence[int], state: PhotoState, reason: str, got: Got) -> None:
+        self._photos.end(ids, state, reason)
+        if got.path:
+            storage.delete(got.path)
 
 
 def key_of(photo_id: int) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,35 +66,29 @@ class Packer:
         storage.sweep(self.pool.url)
         storage.sweep(self.spool.url)
         self._note_parts()
-        self._refuse()
         files = self.spool.files()
-        lost = []
-        for photo in self._photos.each(PhotoState.FETCHED):
-            url = files.pop(photo.photo_id, None)
-            if url is None or storage.size(url) != photo.size:
-                lost.append(photo.photo_id)
-                files |= {photo.photo_id: url} if url else {}
-            else:
-                self.waiting += 1
-        self._photos.again(lost)
-        for url in files.values():
-            storage.delete(url)
+        good = {p.photo_id for p in self._spooled(files) if self._fits(p, files)}
+        for photo_id, url in files.items():
+            if photo_id not in good:
+                storage.delete(url)
+        self.waiting = len(good)
+
+    def _fits(self, photo: Photo, files: dict[int, str]) -> bool:
+        """Whether the file is the one that was verified, by its size; else it is fetched again."""
+        if storage.size(files[photo.photo_id]) == photo.size:
+            return True
+        self._photos.again([photo.photo_id])
+        return False
 
     def _note_parts(self) -> None:
         """Parts that were finished before the state knew; photos whose part is not there."""
-        stems = self.pool.stems()
-        for stem in reversed(stems):
-            if next(self._photos.each(part=int(stem)), None) is not None:
-                break
-            self._photos.packed(self._members(stem), int(stem))
-        known = {p.part for p in self._one_a_part(_last(stems)) if p.part is not None}
-        for part in sorted(known - {int(stem) for stem in stems}):
-            self._photos.again([p.photo_id for p in self._photos.each(part=part)])
-
-    def _one_a_part(self, last: int) -> list[Photo]:
-        """One photo of every part that the state names, up to one beyond the last that is there."""
-        found = (next(self._photos.each(part=part), None) for part in range(last + 2))
-        return [photo for photo in found if photo is not None]
+        query = "SELECT DISTINCT part FROM photos WHERE part IS NOT NULL"
+        known = {int(row[0]) for row in self._photos.state.db.execute(query)}
+        there = {int(stem) for stem in self.pool.stems()}
+        for part in sorted(there - known):
+            self._photos.packed(self._members(stem_of(part)), part)
+        for part in sorted(known - there):
+            self._photos.again([photo.photo_id for photo in self._photos.each(part=part)])
 
     def _members(self, stem: str) -> list[int]:
         table = self.pool.table(stem, PHOTO_SCHEMA).select(["photo_id", "status"])
@@ -103,13 +98,15 @@ class Packer:
             if row["status"] == "ok"
         ]
 
-    def _refuse(self) -> None:
-        """What waits in the spool and may no longer be had is not packed."""
-        for photo in self._photos.withdrawn():
-            if photo.state is PhotoState.FETCHED:
-                reason = photo.reason or "license"
-                self._photos.end([photo.photo_id], PhotoState.REFUSED, reason)
-                self.waiting = max(0, self.waiting - 1)
+    def _spooled(self, files: Mapping[int, str]) -> Iterator[Photo]:
+        """Verified photos whose bytes lie in the spool and may still be had, oldest ids first."""
+        for photo in self._photos.each(PhotoState.FETCHED):
+            if photo.reason is not None:  # its owner has changed it since: see ``withdrawn``
+                self._photos.end([photo.photo_id], PhotoState.REFUSED, photo.reason)
+            elif photo.photo_id not in files:
+                self._photos.again([photo.photo_id])
+            else:
+                yield photo
 
     def full(self) -> bool:
         """Whether a whole part lies in the spool."""
@@ -117,23 +114,16 @@ class Packer:
 
     def pack(self) -> str | None:
         """Makes the next part of at most 1,000 photos, oldest ids first; its name, if any."""
-        self._refuse()
         files = self.spool.files()
-        chosen: list[Photo] = []
-        for photo in self._photos.each(PhotoState.FETCHED):
-            if photo.photo_id in files:
-                chosen.append(photo)
-            if len(chosen) == pool.PART_SIZE:
-                break
+        chosen = list(itertools.islice(self._spooled(files), pool.PART_SIZE))
+        self.waiting = max(0, self.waiting - len(chosen))
         if not chosen:
-            self.waiting = 0
             return None
-        stem = stem_of(_last(self.pool.stems()) + 1)
+        stem = stem_of(int((self.pool.stems() or ["-1"])[-1]) + 1)
         kept = self._write(stem, chosen, files)
         self._photos.packed([photo.photo_id for photo in kept], int(stem))
         for photo in chosen:
             storage.delete(files[photo.photo_id])
-        self.waiting = max(0, self.waiting - len(chosen))
         return stem
 
     def _write(self, stem: str, chosen: Sequence[Photo], files: dict[int, str]) -> list[Photo]:
@@ -156,10 +146,6 @@ class Packer:
             part.write_table(to_table(lines, PHOTO_SCHEMA))
             part.stats = Stats.of("photos", [None] * len(lines))
         return kept
-
-
-def _last(stems: Sequence[str]) -> int:
-    return int(stems[-1]) if stems else -1
 
 
 def row_of(photo: Photo, header: images.Header) -> PhotoRow:

@@ -31,8 +31,8 @@ _BEGAN = "recheck_began"
 def recheck(
     dataset: Dataset,
     access: Access,
-    *,
     say: Callable[[str], None] = lambda line: None,
+    *,
     progress: Progress = silent,
 ) -> Stats:
     """Takes down what is gone, private or no longer licensed so; tells each photo and its reason.
@@ -43,7 +43,7 @@ def recheck(
     with dataset.lock("recheck") as taken_over:
         if taken_over:
             say(taken_over)
-        with opened(dataset, _settings(dataset), access) as run:
+        with opened(dataset, _settings(dataset), access, say) as run:
             return _Recheck(dataset, access, run, say, progress).finish()
 
 
@@ -89,13 +89,19 @@ class _Recheck:
         before = result.counts(run.photos).kept
         began = run.state.get(_BEGAN) or int(self._access.clock.time())
         run.state.put(_BEGAN, began)
-        for step in run.enumerator.sweep():
-            self._progress(step.page, 0)
+        self._sweep()
         self._take_down(self._doubtful(began))
         run.state.put(_BEGAN, None)
         attribution.write(self._dataset, self._access.contact)
         result.write(self._dataset, run)
         return self._account(before)
+
+    def _sweep(self) -> None:
+        total = len(self._run.state.windows("turn = 1 AND state NOT IN ('open', 'split')"))
+        done = 0
+        for step in self._run.enumerator.sweep():
+            done += step.window.state != "open"
+            self._progress(done, total)
 
     def _doubtful(self, began: int) -> Iterator[Photo]:
         """Photos that no search brought again, that the gate refuses now, or with a new licence."""
@@ -109,7 +115,7 @@ class _Recheck:
 
     def _take_down(self, doubtful: Iterable[Photo]) -> None:
         batch: list[Removed] = []
-        for photo in list(doubtful):
+        for photo in doubtful:
             reason = self._reason(photo)
             if reason is None:
                 self._keep(photo)

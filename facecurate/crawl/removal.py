@@ -155,6 +155,8 @@ def take_down(
 
 def finish(pool: Pool, photos: Photos, tombstones: frozenset[tuple[str, bytes]]) -> None:
     """Does what an interrupted taking-down left undone."""
+    if not tombstones:
+        return
     left = unfinished(pool, tombstones)
     photos.forget([int(key.removeprefix("flickr-")) for key in left])
     rewrite(pool, left)
@@ -164,7 +166,7 @@ def unfinished(pool: Pool, tombstones: frozenset[tuple[str, bytes]]) -> dict[str
     """Photos of the pool that have a tombstone and still stand there as ok, with their reason."""
     found = {}
     buried = {digest for kind, digest in tombstones if kind == "photo"}
-    for stem in pool.stems() if buried else ():
+    for stem in pool.stems():
         table = pool.table(stem, PHOTO_SCHEMA)
         rows = zip(*(table[c].to_pylist() for c in ("photo_id", "status")), strict=True)
         for photo_id, status in rows:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from facecurate.crawl.asking import Asker
 from facecurate.crawl.calls import SEARCH, Api, Failed
 from facecurate.crawl.downloads import Downloads
 from facecurate.crawl.pack import Packer, Spool
-from facecurate.crawl.settings import IMAGE_HOSTS, Access, CrawlSettings
+from facecurate.crawl.settings import IMAGE_HOSTS, Access, CrawlSettings, day
 from facecurate.crawl.sieve import Sieve
 from facecurate.errors import SettingsError
 from facecurate.fetch import FetchSettings, ImageFetcher, Robots
@@ -23,6 +23,8 @@ from facecurate.flickr.photos import Photos
 from facecurate.flickr.state import NAME, State
 from facecurate.flickr.windows import Enumerator
 from facecurate.workspace import Dataset, tombstones
+
+LONG = 30.0  # seconds of pause that are worth a line
 
 
 class HostBudgets:
@@ -97,12 +99,15 @@ def allowed(api: Api, settings: CrawlSettings) -> tuple[frozenset[int], tuple[st
 
 
 @contextlib.contextmanager
-def opened(dataset: Dataset, settings: CrawlSettings, access: Access) -> Iterator[Run]:
-    """Everything for one run; the caller holds the dataset's lock."""
+def opened(
+    dataset: Dataset, settings: CrawlSettings, access: Access, say: Callable[[str], None]
+) -> Iterator[Run]:
+    """Everything for one run; the caller holds the dataset's lock. ``say``: of long pauses."""
     with connection(access) as (api, budgets):
         state = State(dataset.path(NAME))
         try:
             _settle_size(state, settings.size)
+            api.failed = _recorder(state, access, say)
             yield _assembled(dataset, settings, access, api, budgets, state)
         finally:
             state.close()
@@ -116,7 +121,6 @@ def _assembled(
     budgets: Budgets,
     state: State,
 ) -> Run:
-    api.failed = _recorder(state, access)
     taken, notes = allowed(api, settings)
     sieve = Sieve(taken, settings.size, settings.gate, tombstones(dataset.workspace))
     photos, clock = Photos(state), access.clock
@@ -149,12 +153,16 @@ def _settle_size(state: State, size: str) -> None:
         )
 
 
-def _recorder(state: State, access: Access) -> Failed:
+def _recorder(state: State, access: Access, say: Callable[[str], None]) -> Failed:
+    """Writes failed calls down, and tells of pauses that somebody might wonder about."""
+
     def failed(method: str, failure: CallFailure, wait: float) -> None:
         what = "search" if method == SEARCH else method.rsplit(".", 1)[-1]
         status, code = failure.status or 0, failure.code or 0
         at = int(access.clock.time())
         state.attempt(what, 0, failure.kind.value, status, code, wait, at=at)
+        if wait >= LONG:
+            say(f"{failure.message}: waiting until {day(at + wait)}")
 
     return failed
 

@@ -133,12 +133,13 @@ def _redirected(found: Access, environ: Mapping[str, str]) -> Access:
 
 
 def moment(text: str, name: str) -> int:
-    """A year, a day or a time (ISO 8601, UTC unless it says otherwise) as seconds since 1970.
+    """A year, month, day or time (ISO 8601, UTC unless it says otherwise) as seconds since 1970.
 
     ``name``: the option, for the message of the UsageError that anything else raises.
     """
     try:
-        found = datetime(int(text), 1, 1) if text.isdigit() else datetime.fromisoformat(text)
+        whole = text + {4: "-01-01", 7: "-01"}.get(len(text), "")
+        found = datetime.fromisoformat(whole)
         return int(found.replace(tzinfo=found.tzinfo or UTC).timestamp())
     except (ValueError, OverflowError) as error:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import socket
@@ -93,22 +94,20 @@ class Client:
     ) -> Answer | str | Failure:
         """The answer, where it redirects to, or a failure that leaves the connection in order."""
         connection.request("GET", target.path, headers=self._headers)
-        response = connection.getresponse()
-        status, headers = response.status, response.headers
-        location = headers.get("Location") if status in _REDIRECTS else None
-        failure = of_status(status, retry_after(headers.get("Retry-After"), _now(headers)))
-        if location is not None or failure:
-            _drain(connection, response)
-            return failure if location is None and failure else location or ""
-        encoding = headers.get("Content-Encoding", "identity").strip().lower()
-        if encoding not in ("identity", ""):
-            raise Failure("encoded", encoding)
-        length = response.length
-        body = self._body(response, limit)
-        if response.will_close:
-            connection.close()
-        confirmed = length is not None or bool(response.chunked)
-        return Answer(target.url, headers, body, confirmed)
+        with contextlib.closing(connection.getresponse()) as response:
+            headers = response.headers
+            redirect = response.status in _REDIRECTS and headers.get("Location")
+            failure = of_status(
+                response.status, retry_after(headers.get("Retry-After"), _now(headers))
+            )
+            if redirect or failure:
+                _drain(connection, response)
+                return redirect or failure or ""
+            encoding = headers.get("Content-Encoding", "identity").strip().lower()
+            if encoding not in ("identity", ""):
+                raise Failure("encoded", encoding)
+            confirmed = response.length is not None or bool(response.chunked)
+            return Answer(target.url, headers, self._body(response, limit), confirmed)
 
     def _body(self, response: http.client.HTTPResponse, limit: int) -> bytes:
         length, body = response.length, bytearray()
@@ -127,20 +126,14 @@ class Client:
                 raise Failure("too_slow", f"{len(body):,} bytes in {spent:.0f} s")
         if length is not None and len(body) != length:
             raise Failure("truncated", f"{len(body):,} of {length:,} bytes")
-        response.close()
         return bytes(body)
 
 
 def _drain(connection: Connection, response: http.client.HTTPResponse) -> None:
     """Reads a small body of known length, so that the connection can be used again."""
     length = response.length
-    if length is None or length > _DRAINED or response.will_close:
-        response.close()
+    if length is None or length > _DRAINED or len(response.read(length)) < length:
         connection.close()
-    else:
-        if len(response.read(length)) < length:
-            connection.close()
-        response.close()
 
 
 def _now(headers: http.client.HTTPMessage) -> float:

@@ -64,7 +64,7 @@ class Connection(http.client.HTTPConnection):
             self.sock = made
         except BaseException:
             made.close()
-            self.close()
+            self.drop()
             raise
 
     def abort(self) -> None:
@@ -74,9 +74,9 @@ class Connection(http.client.HTTPConnection):
             if self._grip:
                 self._grip.shutdown(socket.SHUT_RDWR)
 
-    def close(self) -> None:
-        """Closes it for good."""
-        super().close()
+    def drop(self) -> None:
+        """Closes it for good; ``close`` alone may leave the socket to a response."""
+        self.close()
         with self._gripping:
             if self._grip:
                 self._grip.close()
@@ -107,7 +107,7 @@ class Connections:
         self._over.set()
         self._watch.join()
         for connection in [c for kept in self._idle.values() for c in kept]:
-            connection.close()
+            connection.drop()
         self._idle.clear()
 
     @contextlib.contextmanager
@@ -144,11 +144,11 @@ class Connections:
                 connection = kept.pop()
                 if connection.is_fresh():
                     break
-                connection.close()
+                connection.drop()
             else:
                 connection = Connection(target, self._settings)
             if self._stopping:
-                connection.close()
+                connection.drop()
                 raise StoppedRequest
             self._active[connection] = time.monotonic() + self._settings.total_seconds
             return connection
@@ -163,7 +163,7 @@ class Connections:
                 if sum(map(len, self._idle.values())) <= _MOST_IDLE:
                     return
                 connection = self._oldest()
-        connection.close()
+        connection.drop()
 
     def _oldest(self) -> Connection:
         origin = next(iter(self._idle))

@@ -83,20 +83,27 @@ def _check_placeholder(body: bytes, settings: FetchSettings) -> None:
 
 
 def _check_header(header: Header, size: int, wanted: Wanted, settings: FetchSettings) -> None:
+    """Raises Failure. The size comes first: who sends another picture may send the right one."""
     found = (header.width, header.height)
     name, bytes_, sizes = _OLD_PLACEHOLDER
     if header.format == name and size == bytes_ and found in sizes:
         raise Failure("placeholder", "the GIF of before 2009")
-    if ("JPEG" if header.format == "MPO" else header.format) not in settings.formats:
-        raise Failure("unsupported", header.format)
-    if wanted.width is None or wanted.height is None:
-        return
-    stored = found[::-1] if header.orientation >= 5 else found
-    if not any(
-        abs(w - wanted.width) <= 1 and abs(h - wanted.height) <= 1 for w, h in (found, stored)
-    ):
+    if not _is_size(header, wanted):
         told = f"{wanted.width} x {wanted.height}"
         raise Failure("wrong_size", f"{header.width} x {header.height}, announced {told}")
+    if ("JPEG" if header.format == "MPO" else header.format) not in settings.formats:
+        raise Failure("unsupported", header.format)
+
+
+def _is_size(header: Header, wanted: Wanted) -> bool:
+    """True if nothing else was announced; before or after the turn, a pixel for rounding."""
+    if wanted.width is None or wanted.height is None:
+        return True
+    after = (header.width, header.height)
+    before = after[::-1] if header.orientation >= 5 else after
+    return any(
+        abs(w - wanted.width) <= 1 and abs(h - wanted.height) <= 1 for w, h in (after, before)
+    )
 
 
 def _check_pixels(data: bytes, header: Header, settings: FetchSettings) -> None:

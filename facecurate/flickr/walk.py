@@ -18,6 +18,7 @@ from facecurate.flickr.schema import Window
 from facecurate.flickr.sightings import Sighting
 
 _LAST = 3  # rows whose least date is the cursor: neighbours may be swapped where pages meet
+_STRAY = 4  # cells beyond its window from which a row says nothing about how far a walk is
 _CUT, _WHOLE = 1.2, 0.75  # of a walk: what a window should hold if it may be cut, and if it may not
 _GROWTH = 8.0  # a window is at most so many times longer than its density was measured on
 
@@ -75,7 +76,9 @@ def _and(result: tuple[Window, list[Window]], more: list[Window]) -> tuple[Windo
 
 
 def _counted(window: Window, page: Page, seen: Sighting, rules: Rules) -> Window:
-    dates, late, top = [row.uploaded for row in page.rows], 0, window.top
+    low, high = window.since - _STRAY * rules.grid, window.until + _STRAY * rules.grid
+    dates = [row.uploaded for row in page.rows if low <= row.uploaded < high]
+    late, top = 0, window.top
     for date in dates:
         late += date < top - rules.grid
         top = max(top, date)
@@ -85,7 +88,7 @@ def _counted(window: Window, page: Page, seen: Sighting, rules: Rules) -> Window
         window,
         pages=window.pages + 1,
         total=max(window.total, page.total),
-        rows=window.rows + len(dates),
+        rows=window.rows + len(page.rows),
         uniques=window.uniques + seen.uniques,
         new=window.new + seen.new,
         caught=window.caught + seen.caught,

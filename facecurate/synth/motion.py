@@ -82,7 +82,7 @@ def _brow_lowerer(t: Template) -> Parts:
 
 
 def _lid_line(t: Template, upper: bool) -> tuple[Floats, Floats]:
-    """How far a vertex lies above the upper lid's edge (below the lower one's), and the bow there."""
+    """How far a vertex lies above the upper lid (below the lower one), and the bow there."""
     top, bottom = head.lids(_x(t))
     along = np.clip((np.abs(_x(t)) - _EYE_X) / _EYE_HALF, -1.0, 1.0)
     bow = (1.0 - along * along) * (t.front > 0.5)

@@ -26,6 +26,7 @@ from facecurate.workspace import Dataset
 CONTACT = "keeper@example.org"
 OPEN = SETS["open"]
 DAY, QUALITY = 86_400, 80
+SINCE = 1704067200  # 2024-01-01
 # Impatient: what hangs is given up in a second of the machine's own clock.
 QUICK = FetchSettings(
     connect_seconds=2, silent_seconds=0.6, total_seconds=4, slow_seconds=0.8, slowest=4096
@@ -34,7 +35,7 @@ QUICK = FetchSettings(
 
 def settings(**changes: Any) -> CrawlSettings:
     usual: dict[str, Any] = {
-        "queries": ("faces",), "licenses": OPEN, "since": 1704067200, "size": "m", "image_rate": 50,
+        "queries": ("faces",), "licenses": OPEN, "since": SINCE, "size": "m", "image_rate": 50,
     }  # fmt: skip
     return CrawlSettings(**(usual | changes))
 
@@ -69,11 +70,11 @@ class Flickr:
     def crawl(self, **changes: Any) -> Stats:
         return crawl(self.dataset, settings(**changes), self.access)
 
-    def there(self) -> set[str]:
+    def there(self, since: int = SINCE) -> set[str]:
         """Ids of what a search can find and anybody may take: asked of the world, not of us."""
         found = self.standin.matching(
             text="faces", license=",".join(map(str, sorted(OPEN))), content_types="0",
-            media="photos", safe_search="1", min_upload_date="1704067200",
+            media="photos", safe_search="1", min_upload_date=str(since),
             max_upload_date=str(int(self.clock.time()) - DAY),
         )  # fmt: skip
         return {f"flickr-{number}" for number in found}
@@ -136,4 +137,6 @@ def check_stored(found: Flickr, allowed: frozenset[int] = OPEN) -> None:
             assert image.size == (row["width"], row["height"])
             assert 0x8825 not in image.getexif()
         assert row["license"] in {LICENSES[id].spdx for id in allowed}
-    assert not (Path(pool.url) / ".spool").exists() or not list((Path(pool.url) / ".spool").iterdir())
+    assert not (Path(pool.url) / ".spool").exists() or not list(
+        (Path(pool.url) / ".spool").iterdir()
+    )

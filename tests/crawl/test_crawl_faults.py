@@ -28,22 +28,22 @@ ONCE: dict[str, float] = {
 SLOW = {"hang": 2, "drip": 2, "huge": 1}  # so many of each
 OPTED_OUT = r"/\d*7_[0-9a-f]{10}\.jpg"  # ids that end in 7: each answer forbids the use
 FORMS: list[Any] = [None, "2", "date+5", "0", "soon"]  # of Retry-After
-CALLS: list[dict[str, Any]] = [
-    {"kind": "429", "nth": 3}, {"kind": "429", "nth": 7, "value": "2"},
-    {"kind": "429", "nth": 11, "value": "date+30"}, {"kind": "429", "nth": 15, "value": "0"},
-    {"kind": "429", "nth": 19, "value": "soon"}, {"kind": "code", "nth": 5, "value": 201},
-    {"kind": "code", "nth": 9, "value": 0}, {"kind": "code", "nth": 13, "value": 105},
-    {"kind": "code", "nth": 17, "value": 10}, {"kind": "500", "nth": 21}, {"kind": "503", "nth": 23},
-    {"kind": "reset", "nth": 25}, {"kind": "hang", "nth": 27}, {"kind": "truncated_json", "nth": 29},
-    {"kind": "fragment", "nth": 31, "value": 201}, {"kind": "truncated", "nth": 33},
-    {"kind": "truncated_chunked", "nth": 35}, {"kind": "truncated_close", "nth": 37},
-    {"kind": "same_page", "nth": 39}, {"kind": "other_query", "nth": 41},
-    {"kind": "total_drift", "nth": 43, "value": 0.5}, {"kind": "two_windows", "nth": 45, "value": 3},
-    {"kind": "418", "nth": 47}, {"kind": "html_image", "nth": 49}, {"kind": "clock_step", "nth": 51},
-    {"kind": "vanish", "nth": 12, "value": 3},
+STRAYS = 3  # rows of another query that stand in the place of a page's last ones
+# What the search may answer: one of these at each second or third call.
+ANSWERS: list[tuple[str, Any]] = [
+    ("429", None), ("code", 201), ("429", "2"), ("code", 0), ("429", "date+30"), ("vanish", 3),
+    ("code", 105), ("429", "0"), ("code", 10), ("429", "soon"), ("500", None), ("503", None),
+    ("reset", None), ("hang", None), ("truncated_json", None), ("fragment", 201),
+    ("truncated", None), ("truncated_chunked", None), ("truncated_close", None),
+    ("same_page", None), ("other_query", None), ("total_drift", 0.5), ("two_windows", STRAYS),
+    ("418", None), ("html_image", None), ("clock_step", None),
 ]  # fmt: skip
+CALLS = [
+    Fault(kind, SEARCH, value=value, nth=2 + 3 * i // 2) for i, (kind, value) in enumerate(ANSWERS)
+]
 
-NAMED = {*ONCE, *SLOW, "robots", "429", *(call["kind"] for call in CALLS)}
+
+NAMED = {*ONCE, *SLOW, "robots", "429", *(call.kind for call in CALLS)}
 
 
 def faults(seed: int, often: float = 1.0) -> list[Fault]:
@@ -52,22 +52,20 @@ def faults(seed: int, often: float = 1.0) -> list[Fault]:
         Fault(kind, IMAGES, every=37 + 2 * i, times=times)
         for i, (kind, times) in enumerate(SLOW.items())
     ]
-    throttled = [
-        Fault("429", IMAGES, value=form, nth=20 + 30 * i) for i, form in enumerate(FORMS)
-    ]
-    calls = [Fault(**{"path": SEARCH, **call}) for call in CALLS]
+    throttled = [Fault("429", IMAGES, value=form, nth=20 + 30 * i) for i, form in enumerate(FORMS)]
     sizes = Fault("503", "getSizes", p=0.2, tries=1, seed=seed)
-    return [*once, *slow, *throttled, Fault("robots", OPTED_OUT), *calls, sizes]
+    return [*once, *slow, *throttled, Fault("robots", OPTED_OUT), *CALLS, sizes]
 
 
-def check_faulted(found: Flickr) -> None:
+def check_faulted(found: Flickr, since: int) -> None:
     check_stored(found)
     assert verify(found.dataset)[1] == []
     with State(found.dataset.path("crawl.sqlite")) as state:
         photos = {f"flickr-{p.photo_id}": p for p in Photos(state).each()}
-    there, have = found.there(), stored(found.dataset)
-    assert set(photos) >= there, "photos that the search never brought"
-    left = {key: photos[key] for key in there - have}
+    there, have = found.there(since), stored(found.dataset)
+    lost = there - set(photos)
+    assert len(lost) <= STRAYS, "photos that the search gave and the crawl does not know"
+    left = {key: photos[key] for key in there - have - lost}
     for key, photo in left.items():
         assert photo.state is PhotoState.REFUSED, (key, photo.state, photo.reason)
         assert photo.reason in {"minors", "no_cv", "noai", "license"}, (key, photo.reason)
@@ -84,19 +82,20 @@ def test_every_fault_in_one_run(tmp_path: Path) -> None:
     with flickr(tmp_path, photos=420, faults=faults(1, 3.0), world=world) as found:
         found.crawl(since=1640995200)
         fired = set(found.standin.counters()["fired"])
-        check_faulted(found)
-    assert len(NAMED & fired) > 40, sorted(NAMED - fired)
+        check_faulted(found, 1640995200)
+    assert fired >= NAMED, sorted(NAMED - fired)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(3))
 def test_every_fault_in_a_large_run(tmp_path: Path, seed: int) -> None:
     behaviour = Behaviour(total_bias=0.2, jitter=0.02)
-    options: dict[str, Any] = {"behaviour": behaviour, "seed": seed + 5}
-    with flickr(tmp_path, photos=6000, faults=faults(seed), **options) as found:
-        found.crawl()
+    world = {"since": "2014-01-01", "bursts": 1, "burst_size": 4500}
+    options: dict[str, Any] = {"behaviour": behaviour, "seed": seed + 5, "world": world}
+    with flickr(tmp_path, photos=12_000, faults=faults(seed), **options) as found:
+        found.crawl(since=1388534400)
         fired = set(found.standin.counters()["fired"])
-        check_faulted(found)
+        check_faulted(found, 1388534400)
     assert fired >= NAMED, sorted(NAMED - fired)
     unused = set(KINDS[:-1]) - NAMED
     assert unused == {"relicense", "appear", "latency", "oauth"}  # each has a test of its own

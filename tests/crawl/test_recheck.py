@@ -31,7 +31,13 @@ def test_what_is_gone_private_or_relicensed_is_taken_down_and_the_rest_stays(
     with flickr(tmp_path, photos=300, world=CALM) as found:
         found.crawl()
         before = sorted(stored(found.dataset), key=lambda key: (len(key), key))
-        deleted, private, closed, other, opted = before[0], before[1], before[45], before[46], before[2]
+        deleted, private, closed, other, opted = (
+            before[0],
+            before[1],
+            before[45],
+            before[46],
+            before[2],
+        )
         number = {key: int(key.removeprefix("flickr-")) for key in before}
         found.standin.change(number[deleted], deleted=0)
         found.standin.change(number[private], private=0)
@@ -59,7 +65,9 @@ def test_what_is_gone_private_or_relicensed_is_taken_down_and_the_rest_stays(
 def _nothing_is_left(dataset: Dataset, gone: set[str], titles: dict[str, str]) -> None:
     assert verify(dataset)[1] == []
     pool = Pool(dataset.path("photos"))
-    names = {m.name.partition(".")[0] for s in pool.stems() for m in tars.members(pool.file(s, "tar"))}
+    names = {
+        m.name.partition(".")[0] for s in pool.stems() for m in tars.members(pool.file(s, "tar"))
+    }
     assert not names & gone
     for row in rows(dataset):
         if row["photo_id"] in gone:
@@ -96,7 +104,9 @@ def test_parts_that_were_made_from_rewritten_ones_are_made_again(
         assert verify(found.dataset)[1] == []
 
 
-def test_a_sweep_costs_a_call_for_hundreds_and_only_the_unseen_are_asked_for(tmp_path: Path) -> None:
+def test_a_sweep_costs_a_call_for_hundreds_and_only_the_unseen_are_asked_for(
+    tmp_path: Path,
+) -> None:
     with flickr(tmp_path, photos=200, world=CALM) as found:
         found.crawl()
         found.clock.sleep(30 * 86_400)

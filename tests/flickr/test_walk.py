@@ -59,6 +59,12 @@ def test_rows_that_change_places_at_the_cut_are_not_skipped():
     assert after.reached <= DAY + 4000
 
 
+def test_rows_of_another_range_do_not_move_the_cursor():
+    dates = [*spread(47, DAY, DAY + 4000), *[9 * DAY] * 3]
+    after, (following,) = step(window(rows=250, uniques=250, pages=5), dates, total=700)
+    assert after.reached == following.since <= DAY + 4000
+
+
 def test_a_page_within_one_cell_has_the_cell_asked_alone():
     dates = [DAY + 600 + i for i in range(50)]
     _, (cell, following) = step(window(), dates, total=400)

@@ -218,12 +218,28 @@ def test_the_same_page_twice_is_asked_once_more(tmp_path):
     assert enumerator.state.attempts() == {("search", "same_page"): 1}
 
 
-def test_another_querys_page_is_asked_once_more(tmp_path):
-    answers = iter([page(5 * DAY, 6 * DAY), page(DAY, DAY + 1)])
+def test_rows_of_another_range_have_the_page_asked_once_more(tmp_path):
+    answers = iter([page(DAY, 6 * DAY), page(DAY, DAY + 1)])
     enumerator, _ = tiny(tmp_path, lambda query: next(answers))
     next(enumerator.steps())
     assert len(ids(enumerator.state)) == 2
-    assert enumerator.state.attempts() == {("search", "other_page"): 1}
+    assert enumerator.state.attempts() == {("search", "stray_rows"): 1}
+
+
+def test_where_such_rows_are_usual_only_pages_full_of_them_are(tmp_path):
+    asked = []
+
+    def search(query):
+        asked.append(query.page)
+        dates = [*(DAY + 60 * i for i in range(499)), 6 * DAY]
+        first = 500 * query.page
+        return Page(2000, tuple(Row(first + i, "1@N00", d, 1, 4, {}) for i, d in enumerate(dates)))
+
+    enumerator, _ = tiny(tmp_path, search)
+    for _, _ in zip(range(2), enumerator.steps(), strict=False):
+        pass
+    assert asked[:3] == [1, 1, 2]
+    assert enumerator.state.attempts() == {("search", "stray_rows"): 1}
 
 
 def test_photos_that_the_gate_refuses_are_kept_with_the_reason_and_tombstoned_ones_not_at_all(
