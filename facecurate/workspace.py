@@ -251,7 +251,7 @@ def add_link(url: str, dataset: str, **entry: str | bool) -> None:
     Only the tables of links are written anew. Raises FacecurateError for a file that is no TOML, or
     whose links are written in a way that cannot be taken out of it; the file is then as it was.
     """
-    with _file_lock(url):
+    with file_lock(url):
         try:
             before = _text(url)
             document = tomllib.loads(before)
@@ -290,7 +290,7 @@ def _link_tables(table: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 @contextlib.contextmanager
-def _file_lock(url: str) -> Iterator[None]:
+def file_lock(url: str) -> Iterator[None]:
     """Holds a file while it is read and written anew; waits for others that do the same."""
     path = f"{url}.lock" if storage.is_local(url) else _lock_path(url)
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)

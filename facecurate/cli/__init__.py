@@ -37,8 +37,8 @@ class Group(click.Group):
 def cli(state: State) -> None:
     """Build, measure and train on face datasets.
 
-    The chain: import, crawl or synth -> detect -> dedupe -> redundancy-report -> shard -> pretrain ->
-    evaluate. Try it all on rendered faces with 'facecurate demo'.
+    The chain: import, crawl or synth -> detect -> dedupe -> redundancy-report -> shard ->
+    pretrain -> evaluate. Try it all on rendered faces with 'facecurate demo'.
     """
 
 

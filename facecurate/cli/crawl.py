@@ -40,7 +40,7 @@ contact_option = click.option(
 @contact_option
 @common
 def crawl(state: State, name: str, contact: str | None, dry_run: bool, **options: Any) -> None:
-    r"""Search Flickr, take what its licenses allow, and say whose it is.
+    """Search Flickr, take what its licenses allow, and say whose it is.
 
     Needs a key of your own: FLICKR_API_KEY and FLICKR_API_SECRET (new keys need Flickr Pro). Slow
     on purpose. Interrupt it when you like: the same command goes on. Ends with ATTRIBUTION.md and
@@ -68,7 +68,7 @@ def crawl(state: State, name: str, contact: str | None, dry_run: bool, **options
 @contact_option
 @common
 def recheck(state: State, name: str | None, contact: str | None) -> None:
-    r"""Ask Flickr again about every crawled photo, and take out what may no longer be kept.
+    """Ask Flickr again about every crawled photo, and take out what may no longer be kept.
 
     Deleted and private photos, and those under other licenses, leave the parts of photos/ and are
     kept out for ever (tombstones.parquet). Each is named with its reason. Run detect and the steps

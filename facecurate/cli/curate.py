@@ -34,7 +34,7 @@ def import_(
     workers: int | None,
     redo: bool,
 ) -> None:
-    r"""Take every file below SOURCE: pictures are stored as they are, the rest gets a reason.
+    """Take every file below SOURCE: pictures are stored as they are, the rest gets a reason.
 
     SOURCE is a folder, or the name of a linked dataset (see 'facecurate datasets'). Run it again
     to take what is new.
@@ -104,7 +104,7 @@ def import_(
 @redo_option
 @common
 def detect(state: State, name: str | None, workers: int | None, **options: Any) -> None:
-    r"""Find the faces of every photo and cut them out.
+    """Find the faces of every photo and cut them out.
 
     A box crop is a square of 1.4 times the box's longer side; a small face keeps its size. Every
     face that is dropped has a reason in the table.
@@ -140,7 +140,7 @@ def embed(
     workers: int | None,
     redo: bool,
 ) -> None:
-    r"""Compute one vector a face, row by row beside the table of faces.
+    """Compute one vector a face, row by row beside the table of faces.
 
     Encoders that recognise people are refused on collected photos.
 
@@ -186,7 +186,7 @@ def embed(
 @redo_option
 @common
 def dedupe(state: State, name: str | None, workers: int | None, **options: Any) -> None:
-    r"""Find copies: exact, rescaled, re-encoded, mirrored. Nothing is deleted; shard reads this.
+    """Find copies: exact, rescaled, re-encoded, mirrored. Nothing is deleted; shard reads this.
 
     A pair must be close by a 64-bit perceptual hash and agree by a 256-bit one; every dropped
     picture has an edge of its own to the one that is kept. Never who is who: only which picture
@@ -225,7 +225,7 @@ def redundancy_report(
     workers: int | None,
     redo: bool,
 ) -> None:
-    r"""Measure how redundant a set of faces is, before training on it.
+    """Measure how redundant a set of faces is, before training on it.
 
     Counts the frames that are still distinct at a tolerance measured on the data itself: where a
     re-compressed, shifted or slightly brighter copy cannot be told apart. Writes redundancy.json
@@ -261,7 +261,7 @@ def redundancy_report(
 @redo_option
 @common
 def shard(state: State, name: str | None, workers: int | None, **options: Any) -> None:
-    r"""Write the kept faces as WebDataset tars in one shuffled order, with an index and a card.
+    """Write the kept faces as WebDataset tars in one shuffled order, with an index and a card.
 
     Faces dropped by detect, dedupe or decontaminate stay out, each with its reason in
     decisions.parquet. Stock webdataset reads the tars as they are.
@@ -281,7 +281,7 @@ def shard(state: State, name: str | None, workers: int | None, **options: Any) -
 @name_argument
 @common
 def verify(state: State, name: str | None) -> int:
-    r"""Read everything again and compare it with what was written; exit 1 if anything differs.
+    """Read everything again and compare it with what was written; exit 1 if anything differs.
 
     \b
     Example:
@@ -306,7 +306,7 @@ def verify(state: State, name: str | None) -> int:
 @name_argument
 @common
 def status(state: State, name: str | None) -> None:
-    r"""Show what has been done with a dataset and what each stage dropped.
+    """Show what has been done with a dataset and what each stage dropped.
 
     \b
     Example:
@@ -330,7 +330,7 @@ def status(state: State, name: str | None) -> None:
 @click.option("--name", help="The dataset.  [default: the only one]")
 @common
 def why(state: State, key: str, name: str | None) -> None:
-    r"""Tell what happened to one photo or face at each step, and why it is in or out.
+    """Tell what happened to one photo or face at each step, and why it is in or out.
 
     \b
     Example:

@@ -44,7 +44,7 @@ def synth(
     workers: int | None,
     redo: bool,
 ) -> None:
-    r"""Render faces into WORKSPACE/NAME/files: nobody's pictures, every label exact.
+    """Render faces into WORKSPACE/NAME/files: nobody's pictures, every label exact.
 
     The layouts 'photos' (with planted copies) and 'video' are imported at once with all labels; a
     dataset's layout is linked as that dataset, marked as rendered. The truth about every picture
@@ -93,7 +93,7 @@ def _show_gallery(state: State, seed: int) -> None:
 @click.group(invoke_without_command=True, short_help="Known datasets: terms, links, checks.")
 @common
 def datasets(state: State) -> None:
-    r"""List the datasets that are known: terms, how to get them, whether a copy is linked.
+    """List the datasets that are known: terms, how to get them, whether a copy is linked.
 
     We read a copy that you hold lawfully; no mirrors are named.
 
@@ -142,7 +142,7 @@ def _mark(rendered: list[bool]) -> str:
 @click.argument("dataset")
 @common
 def show(state: State, dataset: str) -> None:
-    r"""Show what is known about a dataset.
+    """Show what is known about a dataset.
 
     \b
     Example:
@@ -185,7 +185,7 @@ def show(state: State, dataset: str) -> None:
 @click.argument("folder", metavar="DIR")
 @common
 def link(state: State, dataset: str, folder: str) -> None:
-    r"""Remember where your copy of a dataset lies; nothing is copied.
+    """Remember where your copy of a dataset lies; nothing is copied.
 
     The link is written to your facecurate.toml (FACECURATE_CONFIG names another file).
 
@@ -213,7 +213,7 @@ def link(state: State, dataset: str, folder: str) -> None:
 @click.argument("dataset")
 @common
 def check(state: State, dataset: str) -> int:
-    r"""Read a linked copy as its adapter would and list what is missing or damaged.
+    """Read a linked copy as its adapter would and list what is missing or damaged.
 
     Exits with 1 if anything is; a smaller copy is a warning.
 

@@ -15,7 +15,7 @@ from facecurate.cli.state import State, common, redo_option, worker_count, worke
 @redo_option
 @common
 def demo(state: State, out: str, faces: int, seed: int, workers: int | None, redo: bool) -> None:
-    r"""Render faces, then import, detect, dedupe, measure, shard, pre-train and evaluate them.
+    """Render faces, then import, detect, dedupe, measure, shard, pre-train and evaluate them.
 
     Ends with a table and one page. No download, no key, nobody's pictures.
 

@@ -46,7 +46,7 @@ def pretrain(
     redo: bool,
     **options: Any,
 ) -> None:
-    r"""Pre-train a backbone with SwAV on training shards; a stopped run goes on exactly.
+    """Pre-train a backbone with SwAV on training shards; a stopped run goes on exactly.
 
     The preset 'small' is for rendered faces and laptops: it is no evidence about the paper's
     recipe. The weights have torchvision's keys.
@@ -202,7 +202,7 @@ def finetune(
     rendered: bool,
     redo: bool,
 ) -> None:
-    r"""Train and score one cell: a task on a dataset, from some weights, with some labels.
+    """Train and score one cell: a task on a dataset, from some weights, with some labels.
 
     A fraction has a percent sign; a bare number would be ambiguous and is refused.
 
@@ -276,7 +276,7 @@ def evaluate(
     dry_run: bool,
     workers: int | None,
 ) -> None:
-    r"""Train and score every cell that is missing, then write the tables.
+    """Train and score every cell that is missing, then write the tables.
 
     Alone: every task with a linked dataset, from scratch and from every finished run. Prints the
     plan first. A stopped evaluation loses the cells in progress and nothing else.

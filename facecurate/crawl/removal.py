@@ -28,7 +28,7 @@ from facecurate.records import (
 )
 from facecurate.records import Photo as PhotoRow
 from facecurate.stats import Stats
-from facecurate.workspace import Dataset, _file_lock
+from facecurate.workspace import Dataset, file_lock
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Removed:
 def bury(workspace: str, removed: list[Removed], now: float) -> None:
     """Adds tombstones: neither these ids nor these bytes come into the workspace again."""
     url = storage.join(workspace, "tombstones.parquet")
-    with _file_lock(url):
+    with file_lock(url):
         before = _tombstones(url)
         known = {(row["kind"], row["id_sha256"]) for row in before}
         rows = [

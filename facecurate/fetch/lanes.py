@@ -17,7 +17,7 @@ import numpy as np
 
 from facecurate.errors import StoppedError
 from facecurate.fetch.addresses import Target
-from facecurate.fetch.kinds import Got, Kind, Wanted
+from facecurate.fetch.kinds import Got, Kind, Wanted, final_reason
 from facecurate.fetch.pace import Budgets, Clock, HostClosedError, pause
 from facecurate.fetch.settings import FetchSettings
 
@@ -50,7 +50,10 @@ class Job:
 
 
 class Lanes:
-    """Hands jobs to worker threads. Every method may be called from any thread."""
+    """Hands jobs to worker threads. Every method may be called from any thread.
+
+    ``lanes``: by bucket, those that an earlier call left because their hosts had complained.
+    """
 
     def __init__(
         self,
@@ -58,10 +61,14 @@ class Lanes:
         budgets: Budgets,
         clock: Clock,
         rng: np.random.Generator,
+        lanes: dict[str, Lane],
     ) -> None:
         self._settings, self._budgets, self._clock, self._rng = settings, budgets, clock, rng
         self._changed = threading.Condition()
-        self._lanes: dict[str, Lane] = {}
+        self._lanes = lanes
+        for lane in lanes.values():
+            lane.fresh.clear()
+            lane.out, lane.ready, lane.closed = 0, False, None
         self._ready: deque[Lane] = deque()
         self._reserved: list[tuple[float, int, Job]] = []
         self._count = itertools.count()
@@ -184,7 +191,8 @@ class Lanes:
             again = job.sent <= lane.paused_at  # it was on its way when the pause began
             self._throttled(lane, got.retry_after, f"{got.reason} {got.status}", again)
         elif got.kind is Kind.TRANSIENT:
-            lane.misses += 1
+            silent = got.reason is not None and final_reason(got.reason) == "unreachable"
+            lane.misses = lane.misses + 1 if silent else 0  # else it answered, with bad bytes
             if lane.misses >= self._settings.most_misses:
                 self._throttled(lane, got.retry_after, f"{lane.misses} failures in a row", False)
         elif got.kind is not Kind.REFUSED:

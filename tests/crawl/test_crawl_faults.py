@@ -28,7 +28,7 @@ ONCE: dict[str, float] = {
 SLOW = {"hang": 2, "drip": 2, "huge": 1}  # so many of each
 OPTED_OUT = r"/\d*7_[0-9a-f]{10}\.jpg"  # ids that end in 7: each answer forbids the use
 FORMS: list[Any] = [None, "2", "date+5", "0", "soon"]  # of Retry-After
-STRAYS = 3  # rows of another query that stand in the place of a page's last ones
+STRAYS = 0  # rows of another query that stand in the place of a page's last ones
 # What the search may answer: one of these at each second or third call.
 ANSWERS: list[tuple[str, Any]] = [
     ("429", None), ("code", 201), ("429", "2"), ("code", 0), ("429", "date+30"), ("vanish", 3),

@@ -249,6 +249,22 @@ def test_headers_that_drip_are_given_up():
     assert got.reason == "too_slow"
 
 
+@pytest.mark.parametrize("length", [True, False])
+def test_a_body_without_end_is_given_up(length):
+    """At a rate that is fast enough; also where the connection is the response's alone."""
+
+    def endless(connection):
+        connection.sendall(reply(bytes(10**6), length=length)[:200])
+        while not server.stopping.wait(0.01):
+            connection.sendall(bytes(100))
+
+    with serving(a=endless) as server:
+        began = time.monotonic()
+        got = one(server, "/a", total_seconds=0.6, slowest=1.0, slow_seconds=0.1)
+        assert time.monotonic() - began < 3
+    assert got.reason == "too_slow"
+
+
 def test_nobody_there():
     server = Loopback()
     server.close()
@@ -371,6 +387,26 @@ def test_after_six_refusals_in_a_row_the_run_ends_and_says_when_to_come_back():
     assert caught.value.exit_code == 75
     assert [g.reason for g in got] == [None, *["throttled"] * 6]
     assert clock.slept == pytest.approx(60 + 120 + 240 + 480 + 960, rel=0.26)
+
+
+def test_refusals_are_counted_over_several_calls():
+    clock = FakeClock()
+    with serving(a=reply(TOO_MANY, "429 Too Many Requests")) as server:
+        fetcher = ImageFetcher(server.settings(), LocalBudgets(clock=clock), clock=clock)
+        for _ in range(5):
+            fetcher.fetch_many(server.wanted("/a"), lambda got: None)
+        with pytest.raises(HostClosedError):
+            fetcher.fetch_many(server.wanted("/a"), lambda got: None)
+
+
+def test_an_image_that_is_always_forbidden_is_no_throttling_in_the_end():
+    clock, got = FakeClock(), []
+    with serving(a=reply(PAGE, "403 Forbidden"), b=reply(PHOTO)) as server:
+        fetcher = ImageFetcher(server.settings(), LocalBudgets(clock=clock), clock=clock)
+        for _ in range(4):
+            fetcher.fetch_many([server.wanted("/a")[0]], got.append)
+    assert [g.reason for g in got] == ["forbidden", "forbidden", "denied", "denied"]
+    assert got[-1].kind is Kind.TRANSIENT
 
 
 def test_a_pause_of_a_day_ends_the_run_at_once_and_is_kept():
