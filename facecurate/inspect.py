@@ -63,6 +63,8 @@ def verify(dataset: Dataset, *, progress: Progress = silent) -> tuple[Stats, lis
 
 
 def _remedy(dataset: Dataset, pool: Pool) -> str:
+    if pool.name == "photos" and storage.exists(dataset.path("crawl.json")):
+        return f"crawl again under another --name: {dataset.name} keeps what it has"
     if pool.name == "photos":
         return f"import the source again with --name {dataset.name} --redo"
     folder, _, crop = _relative(dataset, pool).partition("-")

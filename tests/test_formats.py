@@ -7,6 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from facecurate import FORMAT, records
+from facecurate.crawl import attribution
+from facecurate.synthesise import rows
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = {
@@ -28,7 +30,8 @@ def columns(schema: pa.Schema) -> str:
 
 def test_the_document_lists_every_column_with_its_type() -> None:
     text = (ROOT / "docs" / "formats.md").read_text()
-    for name, schema in SCHEMAS.items():
+    more = {"attribution": attribution.SCHEMA, "truth": rows.SCHEMA}
+    for name, schema in (SCHEMAS | more).items():
         assert columns(schema) in text, f"{name}: docs/formats.md needs: {columns(schema)}"
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from facecurate import storage
 from facecurate.crawl.asking import Asker
 from facecurate.crawl.settings import FRESH
-from facecurate.fetch import Got, Kind, Wanted
+from facecurate.fetch import Got, Kind, Wanted, final_reason
 from facecurate.flickr import rows
 from facecurate.flickr.clock import Clock
 from facecurate.flickr.photos import Photo, Photos
@@ -21,23 +21,6 @@ TRIES = 5  # then a photo is given up
 REFUSALS = 6  # blocks in a row that brought nothing but requests to slow down: then the run stops
 SAME_BYTES = 3  # ids with the same bytes: a placeholder that nobody knew
 _PAUSE, _LONGEST_PAUSE = 30.0, 3600.0  # seconds before another try of one photo
-
-# Reasons of the fetcher as those of ``records.REASONS``; others are "unreachable".
-REASONS = {
-    "not_found": "gone",
-    "moved_away": "gone",
-    "placeholder": "placeholder",
-    "wrong_size": "other_size",
-    "robots_header": "noai",
-    "robots_txt": "robots",
-    "broken": "broken",
-    "unsupported": "unsupported",
-    "not_an_image": "not_an_image",
-    "too_many_bytes": "too_many_bytes",
-    "too_many_pixels": "too_many_pixels",
-    "too_small": "too_small",
-    "address": "refused_address",
-}
 
 
 class Fetcher(Protocol):
@@ -120,7 +103,7 @@ class Downloads:
         if got.kind is None:
             self._store(photo, got)
             return
-        reason = REASONS.get(got.reason or "", "unreachable")
+        reason = final_reason(got.reason) if got.reason else "unreachable"
         if got.kind is Kind.THROTTLE:
             self._throttled += 1
             self._photos.again([photo.photo_id], self._now())

@@ -144,14 +144,14 @@ def of_status(status: int, seconds: float | None) -> Failure | None:
     if status == 200:
         return None
     if status == 429 or (status == 503 and seconds is not None):
-        reason = "throttled"
+        named = "throttled"
     elif status == 403:
-        reason = "forbidden"
+        named = "forbidden"
     elif status in (404, 410, 451):
-        reason = "not_found"
+        named = "not_found"
     else:
-        reason = "server_error"
-    return Failure(reason, f"status {status}", status=status, retry_after=seconds)
+        named = "server_error"
+    return Failure(named, f"status {status}", status=status, retry_after=seconds)
 
 
 def retry_after(value: str | None, now: float) -> float | None:
