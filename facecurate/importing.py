@@ -323,10 +323,10 @@ def _import_photo(
         source=storable(path),
         origin=task.settings["origin"],
         license=task.settings["license"],
-        sequence=annotated.sequence if annotated else None,
+        sequence=_text(annotated.sequence) if annotated else None,
         frame=annotated.frame if annotated else None,
-        subject=annotated.subject if annotated else None,
-        session=annotated.session if annotated else None,
+        subject=_text(annotated.subject) if annotated else None,
+        session=_text(annotated.session) if annotated else None,
         split=annotated.split if annotated else None,
     )
     if isinstance(data, images.ImageRejectedError):
@@ -343,6 +343,11 @@ def _import_photo(
     return dataclasses.replace(
         row, width=header.width, height=header.height, exif_orientation=header.orientation
     )
+
+
+def _text(value: str | None) -> str | None:
+    """A name that may come from a folder's, whose bytes may be no UTF-8."""
+    return None if value is None else storable(value)
 
 
 def _outside(path: str) -> images.ImageRejectedError | None:
@@ -372,8 +377,14 @@ def _is_gone(row: Photo, digest: bytes, gone: frozenset[tuple[str, bytes]]) -> b
 
 
 def _given(row: Photo, annotated: Annotated) -> list[Given]:
-    names = {f.name for f in dataclasses.fields(Given)} - {"photo_id", "face_index"}
+    made = {"photo_id", "face_index", "label_identity"}
+    names = {f.name for f in dataclasses.fields(Given)} - made
     return [
-        Given(row.photo_id, i, **{name: getattr(face, name, None) for name in names})
+        Given(
+            row.photo_id,
+            i,
+            label_identity=_text(face.label_identity),
+            **{name: getattr(face, name, None) for name in names},
+        )
         for i, face in enumerate(annotated.faces)
     ]

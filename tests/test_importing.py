@@ -408,6 +408,17 @@ def test_an_origin_is_the_owners_or_rendered(source, mine):
     assert "00000.given.parquet" in Pool(mine.path("photos")).info("00000").outputs
 
 
+def test_names_that_are_no_utf8_are_stored_with_escapes(source, mine):
+    odd = os.fsdecode(b"J\xf8rn")
+    faces = (GivenFace(label_identity=odd),)
+    photo = Annotated("c.jpg", "train", subject=odd, session=odd, sequence=odd, faces=faces)
+    import_annotated(mine, str(source), [photo], source_id="lfw", rendered=False)
+    row = rows(mine)["c.jpg"]
+    assert [row[name] for name in ("subject", "session", "sequence")] == [r"J\xf8rn"] * 3
+    (face,) = Pool(mine.path("photos")).tables(GIVEN_SCHEMA, "given.parquet").to_pylist()
+    assert face["label_identity"] == r"J\xf8rn"
+
+
 def test_an_adapters_faces_have_the_columns_of_given():
     names = set(GivenFace.__slots__)
     assert names | {"photo_id", "face_index", "label_mesh"} == set(GIVEN_SCHEMA.names)

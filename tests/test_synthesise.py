@@ -8,9 +8,12 @@ import pytest
 from PIL import Image
 
 from facecurate import storage
-from facecurate.errors import SettingsError, UsageError
+from facecurate.errors import FacecurateError, SettingsError, UsageError
+from facecurate.importing import import_folder
+from facecurate.records import AU_NUMBERS
 from facecurate.synth.corpora import COPIES, photos_corpus
-from facecurate.synthesise import rendered_annotations, synthesise, truth
+from facecurate.synth.facs import select
+from facecurate.synthesise import layout_of, rendered_annotations, synthesise, truth
 from facecurate.workspace import CONFIG, Dataset, Workspace, links
 
 COUNT = 24
@@ -53,6 +56,9 @@ def test_annotations_bring_every_label(rendered: Dataset) -> None:
             assert face.points is not None and len(face.points) == 136
             assert face.points_visible is not None and len(face.points_visible) == 68
             assert face.landmarks is not None and len(face.landmarks) == 10
+        for face, coded in zip(photo.faces, row["coded"], strict=True):
+            assert list(face.label_au or []) == select(coded, AU_NUMBERS)
+            assert all(value in range(6) for value in face.label_au or [9])
 
 
 def test_the_same_seed_is_the_same_bytes_and_another_seed_is_not(
@@ -121,3 +127,52 @@ def test_memory_storage_gives_the_bytes_of_a_folder(rendered: Dataset, memory: s
     on_disk = chain.files(rendered)
     for name in ("synth/00000.parquet", "synth/00000.json", "files/000/000003.jpg"):
         assert storage.read(dataset.path(*name.split("/"))) == on_disk[name]
+
+
+# -- one plan a dataset ------------------------------------------------------------------------
+
+
+def test_a_run_killed_before_its_first_part_leaves_no_other_plan_s_pictures(tmp_path: Path) -> None:
+    dataset = Dataset(str(tmp_path), "practice")
+    whole = layout_of("lfw").items(50, 0)
+    for item in whole[:5]:  # as far as a killed run came: pictures, no part
+        list(layout_of("lfw").render(dataset.path("files"), item))
+    storage.write_atomic(
+        dataset.path("synth", "settings.json"), b'{"layout": "lfw", "seed": 0, "count": 50}'
+    )
+    with pytest.raises(SettingsError, match="seed = 0, now it is 1"):
+        synthesise(dataset, layout="lfw", count=50, seed=1)
+    storage.delete(dataset.path("synth"))
+    synthesise(dataset, layout="lfw", count=50, seed=1)
+    pictures = [f for f in storage.walk(dataset.path("files")) if f.endswith(".jpg")]
+    assert sorted(pictures) == sorted(row["file"] for row in truth(dataset))
+
+
+def test_nothing_is_rendered_over_somebody_s_photos(tmp_path: Path) -> None:
+    source = tmp_path / "mine"
+    source.mkdir()
+    Image.new("RGB", (64, 64)).save(source / "a.jpg")
+    dataset = Dataset(str(tmp_path / "data"), "mine")
+    import_folder(dataset, str(source))
+    with pytest.raises(UsageError, match="photos that are not rendered"):
+        synthesise(dataset, count=3, redo=True)
+    assert not dataset.has("files") and dataset.has("photos", "00000.tar")
+
+
+def test_what_cannot_be_drawn_is_refused_before_anything_is_deleted(tmp_path: Path) -> None:
+    dataset = Dataset(str(tmp_path), "practice")
+    synthesise(dataset, layout="300w", count=8)
+    with pytest.raises(FacecurateError, match="8 folders"):
+        synthesise(dataset, layout="300w", count=3, redo=True)
+    assert len(truth(dataset)) == 8 and dataset.has("files", "ibug")
+
+
+def test_a_video_has_the_people_and_the_repeats_that_were_asked_for(tmp_path: Path) -> None:
+    dataset = Dataset(str(tmp_path), "film")
+    synthesise(dataset, layout="video", count=60, subjects=2, sessions=1, repeats=3, fps=10.0)
+    told = truth(dataset)
+    assert {row["subject"] for row in told} == {"S001", "S002"}
+    states = [row["state"] for row in told if row["subject"] == "S001"]
+    assert states == [k // 3 for k in range(30)]
+    with pytest.raises(SettingsError, match="repeats = 3"):
+        synthesise(dataset, layout="video", count=60, subjects=2, sessions=1, repeats=1, fps=10.0)

@@ -28,6 +28,15 @@ _IMPORTED = ("photos", "video")  # they come with every label and are imported a
 )
 @click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--subjects", type=click.IntRange(min=1), help="video: people.")
+@click.option("--sessions", type=click.IntRange(min=1), help="video: sequences of each person.")
+@click.option(
+    "--fps", type=click.FloatRange(0.1, 240), help="video: frames a second.  [default: 20]"
+)
+@click.option("--speed", type=click.FloatRange(0.05, 20), help="video: 2 moves twice as fast.")
+@click.option(
+    "--repeats", type=click.IntRange(1, 100), help="video: frames that show the same state."
+)
 @click.option(
     "--gallery", is_flag=True, help="A page that shows what is drawn; NAME is not needed."
 )
@@ -43,6 +52,7 @@ def synth(
     gallery: bool,
     workers: int | None,
     redo: bool,
+    **film: float | None,
 ) -> None:
     """Render faces into WORKSPACE/NAME/files: nobody's pictures, every label exact.
 
@@ -71,10 +81,13 @@ def synth(
         )
     dataset = state.workspace.dataset(name)
     options: dict[str, Any] = {"workers": worker_count(workers), "redo": redo}
+    chosen: dict[str, Any] = {option: value for option, value in film.items() if value is not None}
+    if chosen and layout != "video":
+        raise UsageError(f"--{next(iter(chosen))} belongs to --layout video")
 
     def work(progress: Any) -> Any:
         options["progress"] = progress
-        stats = synthesise(dataset, layout=layout, count=count, seed=seed, **options)
+        stats = synthesise(dataset, layout=layout, count=count, seed=seed, **options, **chosen)
         return stats + import_rendered(dataset, **options) if layout in _IMPORTED else stats
 
     state.run(dataset, "pictures", work)

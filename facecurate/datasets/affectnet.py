@@ -65,8 +65,9 @@ class ReaderAffectNet:
 
         A row of 2017 with a width below 0, with NULL or with a value that cannot be read keeps its
         picture but has no face, and a picture that was listed before is not given again: ``check``
-        counts them. Raises DamagedError naming file and line for rows without a path or with too
-        few columns, and naming the file for whatever is wrong in the 2021 release.
+        counts them. Raises DamagedError naming file and line for rows without a path below the
+        folder of pictures or with too few columns, and naming the file for whatever is wrong in
+        the 2021 release.
         """
         lists, parts = self._lists(root), newer.parts(root)
         if problem := _unclear(root, lists, parts):

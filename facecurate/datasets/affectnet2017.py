@@ -88,7 +88,8 @@ class Listed(NamedTuple):
 def rows(root: str, file: str, errors: list[str] | None = None) -> Iterator[Listed]:
     """The rows of a list that may have a header or none.
 
-    A row without a path or with too few columns raises DamagedError, or is told to ``errors``.
+    A row with too few columns, without a path or with one that is absolute or has empty, ``.`` or
+    ``..`` parts raises DamagedError, or is told to ``errors``.
     """
     order = list(range(len(COLUMNS)))
     for number, line in enumerate(storage.text_lines(storage.join(root, *file.split("/"))), 1):
@@ -96,13 +97,25 @@ def rows(root: str, file: str, errors: list[str] | None = None) -> Iterator[List
         where = f"{file}:{number}"
         if number == 1 and set(COLUMNS) & set(words):
             order = _order(words, where)
-        elif len(words) > max(order) and words[order[0]]:
-            yield Listed(where, words[order[0]], [words[k] for k in order[1:]])
         elif line.strip():
-            problem = f"{where}: no path and eight values in {counted(len(words), 'column')}"
+            problem = _problem(words, order)
+            if problem is None:
+                yield Listed(where, words[order[0]], [words[k] for k in order[1:]])
+                continue
+            problem = f"{where}: {problem}"
             if errors is None:
                 raise DamagedError(problem)
             errors.append(problem)
+
+
+def _problem(words: list[str], order: list[int]) -> str | None:
+    """Why a row is none: a picture has one path, and that leads below the folder of pictures."""
+    if len(words) <= max(order) or not words[order[0]]:
+        return f"no path and eight values in {counted(len(words), 'column')}"
+    path = words[order[0]]
+    if "\\" in path or ":" in path or {"", ".", ".."} & set(path.split("/")):
+        return f"'{printable(path, 60)}' is no path of a picture"
+    return None
 
 
 def _order(header: list[str], where: str) -> list[int]:

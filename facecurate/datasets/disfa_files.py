@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facecurate import storage
+from facecurate.datasets.matfiles import check_tables
 from facecurate.datasets.points import POINT_SETS, PointSet
 from facecurate.errors import DamagedError, MissingExtraError
 from facecurate.records import AU_NUMBERS
@@ -177,16 +178,19 @@ def read_points(root: str, path: str) -> Floats:
 
     Raises DamagedError naming the file, MissingExtraError without SciPy.
     """
-    loadmat = _scipy().loadmat
+    scipy_io, shape = _scipy(), (POINTS.count, 2)
     try:
         data = storage.read(storage.join(root, *path.split("/")))
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a table that is there twice, complex numbers
-            found = loadmat(storage.buffer(data), variable_names=["pts"])
+            check_tables(scipy_io, data, {"pts": shape}, path)
+            found = scipy_io.loadmat(storage.buffer(data), variable_names=["pts"])
             points = np.asarray(found["pts"], np.float64)
+    except DamagedError:
+        raise
     except Exception as error:  # SciPy raises what it likes on bad bytes
         raise DamagedError(f"{path} is damaged: {printable(error)}") from error
-    if points.shape != (POINTS.count, 2) or not np.isfinite(points).all():
+    if points.shape != shape or not np.isfinite(points).all():
         raise DamagedError(f"{path}: pts is no table of {POINTS.count} x 2 numbers")
     return points
 

@@ -8,6 +8,7 @@ in the manifest ``300w.toml``.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -123,7 +124,7 @@ def _listing(root: str, path: str) -> _Listing:
         stem, dot, extension = name.rpartition(".")
         if dot + extension.lower() in _PICTURES:
             pictures.setdefault(stem, name)
-    marks = sorted((n for n in names if n.lower().endswith(".pts")), key=lambda n: n.encode())
+    marks = sorted((n for n in names if n.lower().endswith(".pts")), key=os.fsencode)
     return _Listing(marks, pictures)
 
 

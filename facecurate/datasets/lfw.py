@@ -8,6 +8,7 @@ known of the layout, and how surely, is in the manifest ``lfw.toml``.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -187,7 +188,7 @@ def _lost(path: str, pairs: list[Pair], there: dict[str, list[int]]) -> list[str
 
 def _people(root: str, folder: str) -> Iterator[tuple[str, list[int]]]:
     """Names and picture numbers, both ascending; what is no person's folder has no numbers."""
-    for name in sorted(storage.list(storage.join(root, folder)), key=lambda n: n.encode()):
+    for name in sorted(storage.list(storage.join(root, folder)), key=os.fsencode):
         pattern = re.compile(re.escape(name) + r"_(\d{4})\.jpg")
         files = storage.list(storage.join(root, folder, name))
         if numbers := sorted(int(found[1]) for f in files if (found := pattern.fullmatch(f))):

@@ -6,7 +6,10 @@ numbers mean.
 
 from __future__ import annotations
 
+import os
+import struct
 import warnings
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,6 +22,9 @@ from facecurate.errors import DamagedError, MissingExtraError
 from facecurate.text import counted, printable
 
 _HEADER = b"MATLAB 5.0 MAT-file, a face as parameters".ljust(116)  # SciPy would write the time
+_MOST = 64 << 20  # bytes of a file's variables when inflated; the owners' files have far fewer
+_COMPRESSED = 15  # the type of an element that is a zlib stream
+_NUMBERS = {"double", "single"} | {f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)}
 _CLASSES = {"double": np.float64, "single": np.float32, "int16": np.int16}
 
 Values = dict[str, NDArray[Any]]
@@ -48,19 +54,60 @@ def parse_mat(data: bytes, keys: Mapping[str, Key], what: str) -> Values:
     Raises DamagedError naming ``what`` and the variable for bytes that are no such file and for
     variables that are missing, of another shape, no numbers or not finite.
     """
-    loadmat = _scipy().loadmat
+    scipy_io = _scipy()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a variable that is there twice, a complex number
-            found = loadmat(storage.buffer(data), variable_names=list(keys), mat_dtype=True)
+            check_tables(scipy_io, data, {name: key.shape for name, key in keys.items()}, what)
+            found = scipy_io.loadmat(
+                storage.buffer(data), variable_names=list(keys), mat_dtype=True
+            )
     except NotImplementedError as error:
         raise DamagedError(f"{what}: MATLAB v7.3, the owners' files are v5: copy it anew") from (
             error
         )
+    except DamagedError:
+        raise
     except Exception as error:  # SciPy raises what it likes on bad bytes
         told = printable(error, 80)
         raise DamagedError(f"{what}: damaged or no MATLAB v5 file: {told}") from error
     return {name: _checked(found, name, key, what) for name, key in keys.items()}
+
+
+def check_tables(
+    scipy_io: Any, data: bytes, shapes: Mapping[str, tuple[int, ...]], what: str
+) -> None:
+    """Looks at a file's headers, so that a small file cannot make SciPy fill the memory.
+
+    ``shapes``: of the variables that will be read; one that is missing is nobody's concern here.
+    Raises DamagedError naming ``what`` for another shape, for what holds no numbers and for
+    variables that inflate to more than 64 MiB; and whatever SciPy raises on bad bytes.
+    """
+    _check_inflated(data, what)
+    for name, shape, type_ in scipy_io.whosmat(storage.buffer(data)):
+        if name in shapes:
+            if type_ not in _NUMBERS:
+                raise DamagedError(f"{what}: {name} holds no numbers")
+            _check_shape(shape, shapes[name], f"{what}: {name}")
+
+
+def _check_shape(shape: tuple[int, ...], wanted: tuple[int, ...], what: str) -> None:
+    if shape != wanted:
+        is_, should = ("x".join(map(str, s)) for s in (shape, wanted))
+        raise DamagedError(f"{what} is {is_} instead of {should}")
+
+
+def _check_inflated(data: bytes, what: str) -> None:
+    """A header may tell a small shape before a long stream, so the streams are measured too."""
+    order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
+    at, left = 128, _MOST
+    while order and at + 8 <= len(data):
+        kind, size = struct.unpack_from(f"{order}II", data, at)
+        if kind == _COMPRESSED:
+            left -= len(zlib.decompressobj().decompress(data[at + 8 : at + 8 + size], left + 1))
+        if left < 0:
+            raise DamagedError(f"{what}: its variables inflate to more than {_MOST >> 20} MiB")
+        at += 8 + size
 
 
 def _checked(found: Mapping[str, Any], name: str, key: Key, what: str) -> NDArray[Any]:
@@ -69,9 +116,7 @@ def _checked(found: Mapping[str, Any], name: str, key: Key, what: str) -> NDArra
     value = np.asarray(found[name])
     if value.dtype.kind not in "iuf":
         raise DamagedError(f"{what}: {name} holds no numbers")
-    if value.shape != key.shape:
-        is_, wanted = ("x".join(map(str, shape)) for shape in (value.shape, key.shape))
-        raise DamagedError(f"{what}: {name} is {is_} instead of {wanted}")
+    _check_shape(value.shape, key.shape, f"{what}: {name}")
     if not np.isfinite(value).all():
         raise DamagedError(f"{what}: {name} has a value that is not finite")
     return value
@@ -165,5 +210,5 @@ def listing(root: str, path: str) -> Listing:
         stem, dot, extension = name.rpartition(".")
         if dot + extension.lower() in (".jpg", ".jpeg", ".png"):
             folder.pictures.setdefault(stem, name)
-    folder.marks.extend(sorted((n for n in names if n.endswith(".mat")), key=str.encode))
+    folder.marks.extend(sorted((n for n in names if n.endswith(".mat")), key=os.fsencode))
     return folder

@@ -161,7 +161,7 @@ def write_lists(
 ) -> None:
     """Writes the list, the boxes and the points of (name, x0 y0 x1 y1, ten numbers) rows.
 
-    Boxes are rounded to whole pixels.
+    The corners of boxes are rounded to whole pixels.
     """
     boxes = ["NAME_ID,X,Y,W,H"]
     marks = ["NAME_ID," + ",".join(f"P{k}{axis}" for k in range(1, 6) for axis in "XY")]
@@ -175,8 +175,8 @@ def write_lists(
 
 
 def _whole(box: Sequence[float]) -> list[int]:
-    x0, y0, x1, y1 = box
-    return [math.floor(x0 + 1), math.floor(y0 + 1), round(x1 - x0), round(y1 - y0)]
+    x0, y0, x1, y1 = (math.floor(v + 1) for v in box)
+    return [x0, y0, x1 - x0, y1 - y0]
 
 
 def write_identities(root: str, people: Iterable[Identity]) -> None:

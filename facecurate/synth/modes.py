@@ -21,8 +21,8 @@ def _y(t: Template) -> Floats:
 
 
 def _side(t: Template) -> Floats:
-    """-1 on the image's left, 1 on its right, smooth over the nose's ridge."""
-    return np.asarray(np.clip(_x(t) / 0.06, -1.0, 1.0))
+    """-1 on the image's left, 1 on its right, smooth between the eyes so that no skin is folded."""
+    return np.asarray(np.clip(_x(t) / 0.15, -1.0, 1.0))
 
 
 def _pair(t: Template, x: float, y: float, sx: float, sy: float) -> Floats:

@@ -19,6 +19,8 @@ from facecurate.synth.style import PLAIN, STYLES, Style
 from facecurate.synth.template import Floats
 
 Image = NDArray[np.uint8]
+_ALL = slice(None)
+_BESIDE = ((-1.5, 0.0), (1.5, 0.0), (0.0, -1.5), (0.0, 1.5))  # pixels
 _HIDDEN = 0.10  # units of the head by which a point may lie behind what is seen in front of it
 
 
@@ -153,19 +155,33 @@ def _inside(places: Floats, width: int, height: int) -> NDArray[np.bool_]:
 
 
 def _unhidden(built: Scene, seen: NDArray[np.int32], where: Window) -> NDArray[np.bool_]:
-    """(P,) points that nothing of the same figure covers by more than ``_HIDDEN``."""
+    """(P,) points that nothing of the same figure covers by more than ``_HIDDEN``.
+
+    A point on the outline is seen edge-on: what lies beside it counts as much as what lies on it.
+    """
     nearest, behind_glass = _depths(built, seen, where)
     own = 1.0 / built.points[:, 2]
+    edge = np.flatnonzero(built.towards == 0.0)
+    for dx, dy in _BESIDE:
+        there, _ = _depths(built, seen, where, edge, (dx, dy))
+        nearest[edge] = np.maximum(nearest[edge], there)
     clear = own - nearest <= _HIDDEN
     return np.asarray(clear & ~behind_glass & (built.towards > -0.35))
 
 
 def _depths(
-    built: Scene, seen: NDArray[np.int32], where: Window
+    built: Scene,
+    seen: NDArray[np.int32],
+    where: Window,
+    which: NDArray[np.intp] | slice = _ALL,
+    aside: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """(P,) depth of the triangle seen at each point, and whether it is part of a dark lens."""
-    origin = np.array([where[1].start, where[0].start])
-    cell = np.rint((built.points[:, :2] + 0.5 - origin) * raster.SAMPLES - 0.5).astype(int)
+    """Depth of the triangle seen at each point, and whether it is part of a dark lens.
+
+    ``which``: only these points; ``aside``: as many pixels beside them.
+    """
+    origin = np.array([where[1].start, where[0].start]) - aside
+    cell = np.rint((built.points[which, :2] + 0.5 - origin) * raster.SAMPLES - 0.5).astype(int)
     height, width = seen.shape
     held = ((cell >= 0) & (cell < [width, height])).all(axis=1)
     out, glass = np.full(len(cell), np.inf), np.zeros(len(cell), bool)

@@ -96,8 +96,11 @@ class SequencePlan:
 
     @property
     def coded(self) -> Codes:
-        """(2, T, 18) what two coders write down, ``session.late`` frames late."""
-        return np.asarray(_coded(self)[:, self.states])
+        """(2, T, 18) what two coders write down, ``session.late`` frames late.
+
+        They code the video as it plays: a state that is repeated is as many frames of it.
+        """
+        return _coded(self).copy()
 
     @property
     def lost(self) -> Flags:
@@ -107,7 +110,7 @@ class SequencePlan:
     def frame(self, k: int) -> tuple[FaceSpec, tuple[int, ...]]:
         """The face of frame ``k`` and the first coder's 18 integers for it."""
         at = self._state(k)
-        return self._face(at), tuple(_coded(self)[0, at].tolist())
+        return self._face(at), tuple(_coded(self)[0, k].tolist())
 
     def photo(self, k: int) -> PhotoSpec:
         """The picture of frame ``k``, with the fixed part of the noise and not yet compressed.
@@ -259,8 +262,8 @@ def _smear(sequence: SequencePlan, drops: list[dynamics.DropOut], times: Floats)
 
 @lru_cache(maxsize=8)
 def _coded(sequence: SequencePlan) -> Codes:
-    """(2, M, 18) the codes of the states."""
-    exact, fps, late = _course(sequence).units, sequence.fps, sequence.session.late
+    """(2, T, 18) the codes of the frames: delays and blinks count in the seconds they last."""
+    exact, fps, late = sequence.units, sequence.fps, sequence.session.late
     seed = int(np.random.default_rng([0xC0D, sequence.identity, sequence.seed]).integers(2**31))
     rows = [code(exact, fps, seed, coder, panel=sequence.panel) for coder in (0, 1)]
     rows = [np.concatenate([np.repeat(row[:1], late, axis=0), row])[: len(row)] for row in rows]

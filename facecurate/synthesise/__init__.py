@@ -6,8 +6,9 @@ writes the lists that need all pictures (``complete``).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 from facecurate import storage
 from facecurate.datasets.annotated import Annotated
 from facecurate.errors import UsageError
-from facecurate.pool import Pool, check_settings, stem_of, write_part
+from facecurate.pool import Pool, check_settings, json_bytes, stem_of, write_part
 from facecurate.records import from_parquet
 from facecurate.stats import Stats
 from facecurate.synthesise.rows import SCHEMA, annotated
@@ -37,14 +38,20 @@ LAYOUTS = {
 }
 
 
+_PLAN = "settings.json"
+
+
 class Layout(Protocol):
     """What a layout's module offers."""
 
     DATASET: str | None  # the known dataset whose files it imitates
     PART_SIZE: int  # items that are made together
 
-    def items(self, count: int, seed: int) -> Sequence[Any]:
-        """The plan; each item can be drawn alone. Raises FacecurateError for too few pictures."""
+    def items(self, count: int, seed: int, **options: float) -> Sequence[Any]:
+        """The plan; each item can be drawn alone. Raises FacecurateError for too few pictures.
+
+        ``options``: only those that the layout names.
+        """
         ...
 
     def render(self, files: str, item: Any) -> Iterator[Mapping[str, Any]]:
@@ -74,6 +81,7 @@ class RenderTask(Task):
     seed: int
     first: int
     last: int  # not included
+    options: tuple[tuple[str, float], ...] = ()
 
 
 def synthesise(
@@ -85,22 +93,30 @@ def synthesise(
     workers: int = 0,
     redo: bool = False,
     progress: Progress = silent,
+    **options: float,
 ) -> Stats:
     """Renders ``count`` pictures into ``files/`` with their truth in ``synth/``.
 
     A dataset's layout is linked as that dataset, marked as rendered, in the workspace's
-    ``facecurate.toml``. Raises SettingsError if the dataset holds another layout, seed or, for a
-    dataset's layout, count.
+    ``facecurate.toml``. ``options``: those of the layout (``video.Video``'s). Raises SettingsError
+    if the dataset holds another layout, seed, option or, for a dataset's layout, count; UsageError
+    if it holds photos that are not rendered.
     """
     kind = layout_of(layout)
+    total = len(kind.items(count, seed, **options))  # refuses what cannot be drawn
     with dataset.lock("synth") as taken_over:
+        _refuse_others(dataset)
         pool = Pool(dataset.path("synth"))
         if redo:
             storage.delete(pool.url)
             storage.delete(dataset.path("files"))
         storage.sweep(pool.url)
-        total = len(kind.items(count, seed))
-        tasks = _tasks(dataset, pool, layout, count, seed, total)
+        whole = RenderTask(
+            "", layout, pool.url, dataset.path("files"), count, seed, 0, total,
+            tuple(sorted(options.items())),
+        )  # fmt: skip
+        _hold_to_plan(dataset, pool, _settings(whole))
+        tasks = _tasks(whole, kind.PART_SIZE)
         map_tasks(
             render_part,
             [task for task in tasks if not _finished(pool, task)],
@@ -123,21 +139,37 @@ def _link(dataset: Dataset, id: str) -> None:
     add_link(storage.join(dataset.workspace, CONFIG), id, name=dataset.name, rendered=True)
 
 
-def _tasks(
-    dataset: Dataset, pool: Pool, layout: str, count: int, seed: int, total: int
-) -> list[RenderTask]:
-    files, size = dataset.path("files"), layout_of(layout).PART_SIZE
-    return [
-        RenderTask(
-            stem_of(i), layout, pool.url, files, count, seed, start, min(start + size, total)
+def _refuse_others(dataset: Dataset) -> None:
+    """Nothing is rendered into a dataset of somebody's photos, whatever ``--redo`` says."""
+    photos = Pool(dataset.path("photos"))
+    origins = {photos.info(stem).settings.get("origin") for stem in photos.stems()}
+    if origins - {"rendered"} or storage.exists(dataset.path("crawl.sqlite")):
+        raise UsageError(
+            f"{dataset.name} holds photos that are not rendered: give those to be another name"
         )
-        for i, start in enumerate(range(0, total, size))
+
+
+def _hold_to_plan(dataset: Dataset, pool: Pool, settings: dict[str, Any]) -> None:
+    """One plan a dataset, known before its first picture, so that a killed run leaves no others."""
+    url = storage.join(pool.url, _PLAN)
+    if storage.exists(url):
+        check_settings(json.loads(storage.read(url)), settings, pool.name)
+    elif not pool.stems():
+        storage.delete(dataset.path("files"))
+    storage.write_atomic(url, json_bytes(settings))
+
+
+def _tasks(whole: RenderTask, size: int) -> list[RenderTask]:
+    starts = range(whole.first, whole.last, size)
+    return [
+        replace(whole, name=stem_of(i), first=start, last=min(start + size, whole.last))
+        for i, start in enumerate(starts)
     ]
 
 
 def _settings(task: RenderTask) -> dict[str, Any]:
     """A picture of a dataset's layout depends on how many there are; one of a corpus does not."""
-    settings: dict[str, Any] = {"layout": task.layout, "seed": task.seed}
+    settings: dict[str, Any] = {"layout": task.layout, "seed": task.seed, **dict(task.options)}
     return settings if task.layout == "photos" else {**settings, "count": task.count}
 
 
@@ -155,7 +187,8 @@ def render_part(task: RenderTask, tick: Callable[[int], None]) -> None:
     writer = write_part(task.folder, task.name, tool="synth", settings=_settings(task), inputs={})
     with writer as part:
         rows: list[Mapping[str, Any]] = []
-        for item in layout.items(task.count, task.seed)[task.first : task.last]:
+        plan = layout.items(task.count, task.seed, **dict(task.options))
+        for item in plan[task.first : task.last]:
             rows.extend(layout.render(task.files, item))
             tick(1)
         part.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
@@ -172,5 +205,5 @@ def truth(dataset: Dataset) -> list[dict[str, Any]]:
 
 
 def rendered_annotations(dataset: Dataset) -> Iterator[Annotated]:
-    """The rendered pictures with their exact labels, for ``import``."""
+    """The rendered pictures with their labels, for ``import``."""
     yield from map(annotated, truth(dataset))

@@ -2,9 +2,9 @@
 
 About 15 % are validation pictures, whose classes 0 to 7 are as equally many as their number allows;
 training classes are drawn with the square roots of the owners' frequencies. A few pictures are None
-(8: asleep or yawning), Uncertain (9: hidden and blurred) and No-Face (10: nobody there), without
-valence and arousal. The other classes are those that ``affect.expression_of`` gives the drawn
-action units. Nobody is in both parts.
+(8: asleep or yawning), with valence and arousal as any other, and Uncertain (9: hidden and blurred)
+and No-Face (10: nobody there), without them. The other classes are those that
+``affect.expression_of`` gives the drawn action units. Nobody is in both parts.
 """
 
 from __future__ import annotations
@@ -130,14 +130,16 @@ def items(count: int, seed: int) -> Sequence[Planned]:
 
 
 def render(files: str, item: Planned) -> Iterator[dict[str, Any]]:
-    """Writes one picture; its truth. None and Uncertain have no valence and arousal."""
+    """Writes one picture; its truth. Uncertain has no valence and arousal."""
     image, labels = render_photo(item.photo())
     file = layout.write_picture(files, item.picture, image)
     if item.code == NO_FACE:
         yield table.row(file, [], kind="no_face", split=item.split)
-    elif item.code in (NONE, UNCERTAIN):
-        odd: dict[str, Any] = {"expression": [item.code], "valence": [None], "arousal": [None]}
+    elif item.code == UNCERTAIN:
+        odd: dict[str, Any] = {"expression": [UNCERTAIN], "valence": [None], "arousal": [None]}
         yield table.row(file, labels, split=item.split, **odd)
+    elif item.code == NONE:
+        yield table.row(file, labels, split=item.split, expression=[NONE])
     else:
         yield table.row(file, labels, split=item.split)
 

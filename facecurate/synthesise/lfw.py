@@ -71,8 +71,7 @@ def items(count: int, seed: int) -> Sequence[PlannedPicture]:
             f"lfw has {FOLDS} folds and a development view: ask for at least {LEAST} pictures"
         )
     rng = np.random.default_rng([0x1F3, seed])
-    pictures = {s: max(2 * _PAIRED, int(share * count)) for s, share in _SHARES.items()}
-    pictures = {"view2": count - sum(pictures.values()), **pictures}
+    pictures = _shared(count)
     people = [
         (split, size)
         for split, total in pictures.items()
@@ -88,6 +87,16 @@ def items(count: int, seed: int) -> Sequence[PlannedPicture]:
         for number in range(1, size + 1)
     ]
     return tuple(PlannedPicture(seed, at, *row) for at, row in enumerate(rows))
+
+
+def _shared(count: int) -> dict[str, int]:
+    """Pictures of each split: the least of each first, then the shares as far as the rest goes."""
+    spare, development = count - LEAST, {}
+    for split, share in _SHARES.items():
+        more = min(spare, max(0, int(share * count) - 2 * _PAIRED))
+        development[split] = 2 * _PAIRED + more
+        spare -= more
+    return {"view2": count - sum(development.values()), **development}
 
 
 def _sizes(rng: np.random.Generator, total: int, paired: int) -> list[int]:

@@ -6,8 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
+import numpy as np
+
 from facecurate import storage
+from facecurate.synth.coders import code
 from facecurate.synth.corpora import PlannedPhoto, plan_photo
+from facecurate.synth.facs import ACTION_UNITS
 from facecurate.synthesise import rows
 
 DATASET: str | None = None
@@ -43,7 +47,12 @@ def render(files: str, item: PlannedPhoto) -> Iterator[dict[str, Any]]:
     """Writes one photo; its truth."""
     data, known = item.make()
     storage.write_atomic(storage.join(files, *known.file.split("/")), data)
-    yield rows.row(known.file, known.labels, kind=known.kind, copy_of=known.copy_of)
+    original = item.index if item.original is None else item.original
+    units = np.array([face.units for face in known.labels]).reshape(-1, len(ACTION_UNITS))
+    coded = code(units, None, original, panel=item.seed)  # a copy is labelled as its original is
+    yield rows.row(
+        known.file, known.labels, kind=known.kind, copy_of=known.copy_of, coded=coded.tolist()
+    )
 
 
 def complete(files: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -79,13 +79,13 @@ def row(
 
 
 _PER_FACE = (
-    "boxes", "landmarks", "points", "visible", "pose", "identity", "units", "valence", "arousal",
+    "boxes", "landmarks", "points", "visible", "pose", "identity", "valence", "arousal",
     "expression",
 )  # fmt: skip
 
 
 def annotated(row: dict[str, Any]) -> Annotated:
-    """One rendered picture with its exact labels, for ``import``."""
+    """One rendered picture with its labels, for ``import``; action units as a coder writes them."""
     return Annotated(
         source=row["file"],
         split=row["split"] or "train",
@@ -98,7 +98,8 @@ def annotated(row: dict[str, Any]) -> Annotated:
 
 
 def _faces(row: dict[str, Any]) -> Iterator[GivenFace]:
-    for values in zip(*(row[name] for name in _PER_FACE), strict=True):
+    coded = row["coded"] or row["units"]  # labels are what people would write down
+    for units, *values in zip(coded, *(row[name] for name in _PER_FACE), strict=True):
         known = dict(zip(_PER_FACE, values, strict=True))
         yield GivenFace(
             box=known["boxes"],
@@ -107,7 +108,7 @@ def _faces(row: dict[str, Any]) -> Iterator[GivenFace]:
             points_visible=known["visible"],
             label_pose=known["pose"],
             label_identity=known["identity"],
-            label_au=select(known["units"], AU_NUMBERS),
+            label_au=select(units, AU_NUMBERS),
             label_valence=known["valence"],
             label_arousal=known["arousal"],
             label_expression=known["expression"],

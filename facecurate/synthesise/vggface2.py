@@ -2,9 +2,10 @@
 
 About a dozen pictures a person, a sixth of the people in the test part. A session is a room with
 its light and camera, clothes and whether glasses are worn; it is drawn without regard to the
-person. The exact box stands in for the detector's, and the crop has twice its sides where the
-picture allows. The table of people has invented names, and genders only because it has the column:
-rendered people have none.
+person, and several people of a part meet in each of its rooms, so that no room names a person. The
+exact box stands in for the detector's, and the crop has twice its sides where the picture allows.
+The table of people has invented names, and genders only because it has the column: rendered people
+have none.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ PART_SIZE = 100
 _LEAST = 6  # three people, two pictures each
 _EACH = 12  # pictures a person, in the mean
 _TESTED = 6  # every sixth person
+_ROOMMATES = 3  # people of a part for each of its rooms
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Planned:
     identity: int
     at: int
     session: int
+    room: int  # among those of the split
     number: int  # of the picture, in its name
     cut: bool  # the face reaches over the edge of the picture
 
@@ -56,10 +59,13 @@ class Planned:
 
     def photo(self) -> PhotoSpec:
         """The whole picture, before it is cropped."""
-        room = np.random.default_rng([0x466, 0, self.seed, self.person, self.session])
-        light, place, glasses = random_light(room), room.integers(2**31, size=2), room.uniform()
+        part = list(_SPLITS).index(self.split)
+        room = np.random.default_rng([0x466, 4, self.seed, part, self.room])
+        light, place = random_light(room), int(room.integers(2**31))
         noise, blur = float(room.uniform(0.5, 4)), float(max(0.0, room.uniform(-0.6, 0.9)))
         quality = int(room.integers(60, 96))
+        worn = np.random.default_rng([0x466, 0, self.seed, self.person, self.session])
+        clothes, glasses = int(worn.integers(2**31)), bool(worn.uniform() < 0.7)
         rng = np.random.default_rng([0x466, 1, self.seed, self.person, self.at])
         size = float(rng.uniform(80, 140))
         width, height = (int(v) for v in rng.uniform(1.8, 3.2, 2) * size)
@@ -68,12 +74,8 @@ class Planned:
             rng, IDENTITIES[self.split], max_yaw=45.0, max_pitch=18.0, size_px=size,
             centre=(0.2 * size if self.cut else x, y), light=light,
         )  # fmt: skip
-        face = replace(
-            face, identity=self.identity, seed=int(place[0]), glasses=bool(glasses < 0.7)
-        )
-        return PhotoSpec(
-            width, height, int(place[1]), (face,), noise=noise, blur=blur, quality=quality
-        )
+        face = replace(face, identity=self.identity, seed=clothes, glasses=glasses)
+        return PhotoSpec(width, height, place, (face,), noise=noise, blur=blur, quality=quality)
 
 
 # -- the layout ------------------------------------------------------------------------------
@@ -87,25 +89,32 @@ def items(count: int, seed: int) -> Sequence[Planned]:
     people = max(3, round(count / _EACH))
     each = 2 + rng.multinomial(count - 2 * people, rng.dirichlet(np.full(people, 8.0)))
     who = {name: iter(rng.choice(len(IDENTITIES[name]), people, replace=False)) for name in _SPLITS}
+    splits = ["test" if person % _TESTED == 2 else "train" for person in range(people)]
+    rooms = {name: max(2, splits.count(name) // _ROOMMATES) for name in _SPLITS}
     planned: list[Planned] = []
-    for person, number in enumerate(each):
-        split = "test" if person % _TESTED == 2 else "train"
+    for person, (split, number) in enumerate(zip(splits, each, strict=True)):
         identity = IDENTITIES[split][int(next(who[split]))]
-        planned += _person(seed, split, person, identity, int(number))
+        planned += _person(seed, split, person, identity, int(number), rooms[split])
     return planned
 
 
 _SPLITS = ("train", "test")
 
 
-def _person(seed: int, split: str, person: int, identity: int, count: int) -> Iterator[Planned]:
-    """The first of each part has one face that its picture cuts."""
+def _person(
+    seed: int, split: str, person: int, identity: int, count: int, rooms: int
+) -> Iterator[Planned]:
+    """Sessions are in different rooms as far as there are ``rooms`` enough.
+
+    The first of each part has one face that its picture cuts.
+    """
     rng = np.random.default_rng([0x466, 3, seed, person])
     numbers = np.cumsum(rng.integers(1, 4, count))
-    sessions = max(2, round(count / 4))
+    sessions, order = max(2, round(count / 4)), rng.permutation(rooms)
     for at, number in enumerate(numbers):
-        cut = at == 0 and person in (0, 2)
-        yield Planned(seed, split, person, identity, at, at % sessions, int(number), cut)
+        cut, session = at == 0 and person in (0, 2), at % sessions
+        room = int(order[session % rooms])
+        yield Planned(seed, split, person, identity, at, session, room, int(number), cut)
 
 
 def render(files: str, item: Planned) -> Iterator[dict[str, Any]]:

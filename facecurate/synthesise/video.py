@@ -10,7 +10,7 @@ before the face or its centre has left the picture.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,12 @@ class Video:
         return cls(subjects=max(2, min(27, count // 200)))
 
 
+def _video(count: int, options: Mapping[str, float]) -> Video:
+    whole = {n: int(v) for n, v in options.items() if n in ("subjects", "sessions", "repeats")}
+    rest = {n: float(v) for n, v in options.items() if n not in whole}
+    return replace(Video.of(count), **{**whole, **rest})  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """One sequence and the folder it is written to."""
@@ -60,12 +66,13 @@ class Clip:
         return f"{self.subject}/{self.session}/{k + 1:06d}.jpg"
 
 
-def items(count: int, seed: int, video: Video | None = None) -> Sequence[Clip]:
+def items(count: int, seed: int, video: Video | None = None, **options: float) -> Sequence[Clip]:
     """The sequences of ``count`` frames in all; the first ones have one more if need be.
 
-    Raises FacecurateError if there are too few frames for as many sequences.
+    ``options``: fields of :class:`Video` to be other than it would have them. Raises
+    FacecurateError if there are too few frames for as many sequences.
     """
-    video = video or Video.of(count)
+    video = video or _video(count, options)
     total = video.subjects * video.sessions
     least = total * _LEAST * video.repeats
     if count < least:

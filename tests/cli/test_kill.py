@@ -19,8 +19,8 @@ import pytest
 
 # Small parts, so that a killed run has finished some of them and not others.
 START = (
-    "import facecurate.pool as p, facecurate.synthesise.photos as s, facecurate.synthesise.w300 as w;"
-    " p.PART_SIZE = s.PART_SIZE = w.PART_SIZE = 8;"
+    "import facecurate.pool as p; from facecurate.synthesise import photos, w300;"
+    "p.PART_SIZE = photos.PART_SIZE = w300.PART_SIZE = 8;"
     "from facecurate.cli import main; main()"
 )
 

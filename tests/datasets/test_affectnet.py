@@ -218,6 +218,19 @@ def test_a_list_that_is_cut_short_is_damaged(root: str) -> None:
     assert any("training.csv:8:" in finding for finding in AFFECTNET.check(root, True))
 
 
+@pytest.mark.parametrize(
+    "path", ["/etc/a.jpg", "1//a.jpg", "./1/a.jpg", "1/../1/a.jpg", "../a.jpg", "1/", "1\\a.jpg"]
+)
+def test_a_path_that_is_not_below_the_pictures_is_a_damaged_row(root: str, path: str) -> None:
+    lines = lines_of(root, "training.csv")
+    words = lines[7].split(",")
+    put(root, "training.csv", [*lines[:7], ",".join([path, *words[1:]]), *lines[8:]])
+    told = f"{LISTS}/training.csv:8: '{path}' is no path of a picture"
+    with pytest.raises(DamagedError) as raised:
+        list(AFFECTNET.annotations(root))
+    assert str(raised.value) == told and told in AFFECTNET.check(root, rendered=True)
+
+
 def test_a_header_without_a_column_is_damaged(root: str) -> None:
     lines = lines_of(root, "training.csv")
     put(root, "training.csv", [lines[0].replace("arousal", "x"), *lines[1:]])

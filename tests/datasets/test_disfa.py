@@ -7,7 +7,14 @@ import pytest
 from facecurate import storage, videos
 from facecurate.datasets import DATASETS, disfa, disfa_files
 from facecurate.datasets.disfa import DISFA, ReaderDISFA
-from facecurate.datasets.disfa_files import BAD_FRAMES, POINTS, SUBJECTS, parse_labels, to_mat
+from facecurate.datasets.disfa_files import (
+    BAD_FRAMES,
+    POINTS,
+    SUBJECTS,
+    parse_labels,
+    read_points,
+    to_mat,
+)
 from facecurate.datasets.points import POINT_SETS, permutation
 from facecurate.errors import DamagedError, MissingExtraError
 from facecurate.images import encode_jpeg
@@ -405,3 +412,14 @@ def test_codes_that_nobody_writes_are_refused(tmp_path: Path, codes: np.ndarray)
 
 def test_the_adapter_is_known_under_its_name() -> None:
     assert DATASETS["disfa"] == "facecurate.datasets.disfa:DISFA" and DISFA.name == "disfa"
+
+
+def test_a_table_of_another_shape_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import scipy.io
+
+    scipy.io.savemat(tmp_path / "x.mat", {"pts": np.zeros((660, 20))}, do_compression=True)
+    monkeypatch.setattr(scipy.io, "loadmat", None)  # calling it would be another error
+    with pytest.raises(DamagedError, match=r"^x\.mat: pts is 660x20 instead of 66x2$"):
+        read_points(str(tmp_path), "x.mat")

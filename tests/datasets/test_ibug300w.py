@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -262,3 +263,9 @@ def test_the_adapter_is_found_by_its_name() -> None:
     module, attribute = DATASETS["300w"].split(":")
     assert getattr(__import__(module, fromlist=[attribute]), attribute) is IBUG300W
     assert IBUG300W.name == "300w"
+
+
+def test_a_picture_whose_name_is_no_utf8_is_read(root: str) -> None:
+    name = os.fsdecode(b"f\xfcnf.jpg")  # as Latin-1 has it
+    write_sample(root, ("ibug", name, *samples()[0][2:]))
+    assert f"ibug/{name}" in {photo.source for photo in IBUG300W.annotations(root)}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -263,3 +264,9 @@ def test_the_adapter_is_found_by_its_name_and_its_splits_are_the_manifest_s() ->
     assert getattr(__import__(module, fromlist=[attribute]), attribute) is LFW
     expected = {s: folds * 2 * size for s, (_, _, folds, size) in LISTS.items()}
     assert {split.name: split.count for split in load("lfw").splits} == expected
+
+
+def test_a_person_whose_name_is_no_utf8_is_read(root: str) -> None:
+    name = os.fsdecode(b"J\xf8rn_Mesh")  # as Latin-1 has it
+    write_picture(root, (name, 1), GREY)
+    assert f"lfw/{name}/{name}_0001.jpg" in {photo.source for photo in LFW.annotations(root)}

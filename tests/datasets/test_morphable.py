@@ -1,5 +1,8 @@
+import os
 import struct
 import sys
+import tracemalloc
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
+from facecurate import storage
 from facecurate.datasets.matfiles import Key, listing, other_types, parse_mat, to_mat
 from facecurate.datasets.morphable import (
     PARAMETERS,
@@ -303,3 +307,61 @@ def test_without_scipy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "scipy.io", None)
     with pytest.raises(MissingExtraError, match=r"facecurate\[datasets\]"):
         parse_mat(data, PARAMETERS, "x.mat")
+
+
+def test_files_whose_names_are_no_utf8_are_listed_in_the_order_of_their_bytes(
+    tmp_path: Path,
+) -> None:
+    names = [os.fsdecode(name) for name in (b"b.mat", b"\xe4.mat", b"\xf0\x9f\x98\x80.mat")]
+    for name in names:
+        (tmp_path / name).touch()
+    assert listing(str(tmp_path), "").marks == names
+
+
+def element(kind: int, data: bytes) -> bytes:
+    return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+
+def bomb(shape: tuple[int, int], zeros: int) -> bytes:
+    """A compressed file of doubles: what the header of roi tells, and how long it really is."""
+    head = element(6, struct.pack("<II", 6, 0)) + element(5, struct.pack("<ii", *shape))
+    body = head + element(1, b"roi") + struct.pack("<II", 9, zeros)
+    packer = zlib.compressobj(9)
+    data = packer.compress(struct.pack("<II", 14, len(body) + zeros) + body)
+    blank = bytes(1 << 20)
+    data += b"".join(packer.compress(blank) for _ in range(zeros >> 20)) + packer.flush()
+    return mat()[:128] + struct.pack("<II", 15, len(data)) + data
+
+
+@pytest.mark.parametrize(
+    ("shape", "zeros", "message"),
+    [
+        ((1 << 12, 1 << 10), 32 << 20, "roi is 4096x1024 instead of 1x4"),
+        ((1, 4), 80 << 20, "its variables inflate to more than 64 MiB"),
+    ],
+    ids=["a large table", "a small table before a long stream"],
+)
+def test_a_small_file_that_inflates_is_refused_before_it_fills_the_memory(
+    shape: tuple[int, int], zeros: int, message: str
+) -> None:
+    data = bomb(shape, zeros)
+    assert len(data) < 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(DamagedError, match=message):
+            parse_mat(data, {"roi": Key((1, 4), "double")}, "x.mat")
+        assert tracemalloc.get_traced_memory()[1] < zeros + (64 << 20)
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_class_of_a_variable_is_looked_at_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import scipy.io
+
+    file = storage.buffer()
+    savemat(file, {"roi": np.full((1, 4), 1.0, object)})
+    monkeypatch.setattr(scipy.io, "loadmat", None)  # calling it would be another error
+    with pytest.raises(DamagedError, match=r"x\.mat: roi holds no numbers$"):
+        parse_mat(file.getvalue(), {"roi": Key((1, 4), "double")}, "x.mat")

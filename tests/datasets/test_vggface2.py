@@ -82,6 +82,12 @@ def test_a_box_is_the_area_of_its_pixels(root: str) -> None:
     assert next(iter(VGGFACE2.annotations(root))).faces[0].box == (40.5, 37.5, 136.5, 165.5)
 
 
+def test_both_corners_of_a_box_are_rounded(tmp_path: Path) -> None:
+    """3.8 x 3.2 between edges that lie nearest to those of pixels 2 to 4 and 2 to 5."""
+    write_lists(str(tmp_path), "train", [("n900002/0001_01.jpg", (1.1, 1.9, 4.9, 5.1), [0.0] * 10)])
+    assert lines_of(str(tmp_path), BOXES)[1] == '"n900002/0001_01",2,2,3,4'
+
+
 def test_the_files_are_the_owners(root: str) -> None:
     assert lines_of(root, BOXES)[2] == '"n900002/0003_02",-13,21,74,100'
     marks = lines_of(root, MARKS)

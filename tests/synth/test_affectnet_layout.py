@@ -110,7 +110,7 @@ def test_every_label_of_the_lists_is_the_truth(dataset, root):
         assert face.label_expression == row["expression"][0]
         graded = [row["valence"][0], row["arousal"][0]]
         assert [face.label_valence, face.label_arousal] == pytest.approx(graded, abs=1e-6)
-        assert all(value is None for value in graded) == (row["expression"][0] in (8, 9))
+        assert all(value is None for value in graded) == (row["expression"][0] == UNCERTAIN)
         _square_of(face.box, row["boxes"][0])
 
 
@@ -127,9 +127,12 @@ def test_expression_valence_and_arousal_are_the_documented_functions(dataset):
     rows = [r for r in truth(dataset) if r["kind"] == "render" and r["valence"][0] is not None]
     assert len(rows) > COUNT / 2
     by_file = {f"Manually_Annotated_Images/{item.picture}": item for item in items(COUNT, SEED)}
+    assert NONE in {by_file[row["file"]].code for row in rows}
     for row in rows:
-        spec = by_file[row["file"]].photo().faces[0]
-        assert row["expression"] == [affect.expression_of(spec.units)]
+        item = by_file[row["file"]]
+        spec = item.photo().faces[0]
+        code = NONE if item.code == NONE else affect.expression_of(spec.units)
+        assert row["expression"] == [code]
         graded = affect.valence_arousal(spec.units, spec.identity, spec.seed)
         assert [row["valence"][0], row["arousal"][0]] == pytest.approx(graded, abs=1e-6)
 
@@ -141,7 +144,8 @@ def test_the_traps_are_there(dataset, root):
     assert re.fullmatch(r"-?\d+", validation[0].split(",")[1])  # no header
     assert re.fullmatch(r"-?\d+\.0", training[1].split(",")[1])
     words = [line.split(",") for line in training[1:]]
-    assert {8, 9, 10} <= {int(w[6]) for w in words if w[7] == w[8] == "-2"}
+    assert {int(w[6]) for w in words if w[7] == w[8] == "-2"} == {UNCERTAIN, NO_FACE}
+    assert {int(w[6]) for w in words if "-2" not in w[7:9]} >= {NONE}
     assert [w[6] for w in words if w[3].startswith("-")] == ["10"]  # a width below 0
     assert any(w[0].endswith(".JPG") for w in words)
     assert all((Path(root) / "Manually_Annotated_Images" / w[0]).is_file() for w in words)

@@ -108,7 +108,9 @@ def agreement(panel: int, people: int = 27, frames: int = 1600) -> np.ndarray:
 
 
 def test_two_coders_agree_as_those_of_disfa_do() -> None:
-    found = np.stack([agreement(panel) for panel in range(4)])[:, DISFA]
-    assert found.mean() == pytest.approx(0.85, abs=0.015)
-    assert found.mean(axis=1) == pytest.approx([0.85] * 4, abs=0.03)  # each pair of coders
-    assert 0.75 < found.mean(axis=0).min() < found.mean(axis=0).max() < 0.92  # each unit
+    found = np.stack([agreement(panel) for panel in range(12)])[:, DISFA]
+    assert found.mean() == pytest.approx(0.85, abs=0.01)
+    pairs, units = found.mean(axis=1), found.mean(axis=0)
+    assert 0.81 < pairs.min() < pairs.max() < 0.88
+    assert 0.79 < units.min() < units.max() < 0.90
+    assert (found > 0.70).mean() > 0.95 and found.max() < 0.95  # one unit of one pair

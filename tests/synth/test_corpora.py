@@ -7,8 +7,19 @@ import pytest
 from facecurate import images
 from facecurate.errors import FacecurateError
 from facecurate.synth.aligned import FOLDERS, faces_300w, plan_300w
-from facecurate.synth.corpora import COPIES, PlannedPhoto, Truth, photos_corpus, plan_photo
-from facecurate.synth.spec import IDENTITIES
+from facecurate.synth.background import background
+from facecurate.synth.corpora import (
+    COPIES,
+    PlannedPhoto,
+    Truth,
+    cropped,
+    overlaid,
+    photos_corpus,
+    plan_photo,
+)
+from facecurate.synth.labels import FaceLabels
+from facecurate.synth.render import render_face
+from facecurate.synth.spec import IDENTITIES, FaceSpec
 
 SEED = 11
 
@@ -31,7 +42,7 @@ def test_the_shares_are_about_a_tenth_of_copies_and_a_twentieth_without_faces() 
     kinds = Counter(p.kind for p in photos_corpus(4000, 2))
     assert sum(kinds[k] for k in COPIES) / 4000 == pytest.approx(0.10, abs=0.015)
     assert kinds["no_face"] / 4000 == pytest.approx(0.05, abs=0.012)
-    assert min(kinds[k] for k in COPIES) > 70
+    assert min(kinds[k] for k in COPIES) > 45
 
 
 def test_copies_are_made_from_renders_before_them() -> None:
@@ -94,6 +105,104 @@ def test_a_mirrored_copy_is_the_mirror_image_with_left_and_right_swapped(
     )
     assert mine.landmarks[0] < mine.landmarks[2]  # the left eye is still the left one
     assert mine.box[0] == pytest.approx(edge - original.box[2])
+
+
+def test_a_cropped_copy_lacks_a_tenth_or_more_of_each_side_and_shows_the_rest(
+    copies: list[PlannedPhoto],
+) -> None:
+    pixels, truth, whole, first = both(copies[4])
+    assert truth.kind == "cropped" and truth.copy_of == first.file
+    left = np.array(pixels.shape[:2]) / whole.shape[:2]
+    assert (left > 0.845).all() and (left < 0.905).all()
+    shift = first.labels[0].points68[0] - truth.labels[0].points68[0]
+    x, y = np.rint(shift).astype(int)
+    assert shift == pytest.approx([x, y])
+    part = whole[y : y + pixels.shape[0], x : x + pixels.shape[1]]
+    assert part.shape == pixels.shape and np.abs(part.astype(int) - pixels).mean() < 4
+    assert np.subtract(first.labels[0].box, truth.labels[0].box) == pytest.approx([x, y, x, y])
+
+
+def test_a_cropped_copy_keeps_whole_faces_whole() -> None:
+    cut = total = 0
+    for plan in photos_corpus(400, SEED):
+        if plan.kind == "cropped":
+            pixels, truth, _, _ = both(plan)
+            for known in truth.labels:
+                low, high = np.reshape(known.box, (2, 2))
+                cut += bool(
+                    (low < -0.5).any() or (high > np.array(pixels.shape[1::-1]) - 0.5).any()
+                )
+                total += 1
+    assert total >= 5 and cut <= total / 10
+
+
+def large() -> tuple[np.ndarray, list[FaceLabels]]:
+    """A face that is as wide as the picture, so that it cannot stay whole."""
+    face = render_face(FaceSpec(IDENTITIES["test"][3], 1, size_px=200.0, centre=(99.5, 99.5)), 200)
+    return face.image, [face.labels]
+
+
+def test_points_that_are_cut_off_are_not_seen_and_the_others_are() -> None:
+    image, labels = large()
+    lost = 0
+    for seed in range(12):
+        part, (known,) = cropped(image, labels, np.random.default_rng(seed))
+        for name, places in known.points.items():
+            end = np.array(part.shape[1::-1]) - 0.5
+            inside = ((places[:, :2] >= -0.5) & (places[:, :2] < end)).all(axis=1)
+            assert (known.seen[name] == (labels[0].seen[name] & inside)).all()
+            lost += int((labels[0].seen[name] & ~inside).sum())
+    assert lost > 20
+
+
+def test_points_under_an_overlay_are_not_seen_and_only_the_edge_is_overlaid() -> None:
+    image, labels = large()
+    drawn, lost = set(), 0
+    for seed in range(30):
+        out, (known,) = overlaid(image, labels, np.random.default_rng(seed))
+        changed = (out != image).any(axis=2)
+        assert changed.any() and not changed[21:-21, 21:-21].any()
+        drawn.add((bool(changed[100, :12].any()), bool(changed[[2, -3]].mean(axis=1).max() > 0.9)))
+        for name, places in known.points.items():
+            hidden = labels[0].seen[name] & ~known.seen[name]
+            x, y = np.rint(places[hidden, :2]).astype(int).T
+            assert changed[y, x].all()
+            lost += int(hidden.sum())
+        assert known.box == labels[0].box
+        again, _ = overlaid(image, labels, np.random.default_rng(seed))
+        assert again.tobytes() == out.tobytes()
+    assert lost > 20
+    assert drawn == {(True, True), (False, True), (False, False)}  # frame, caption, logo
+
+
+def test_an_overlaid_copy_is_the_original_away_from_its_edge_and_spares_every_face_s_centre(
+    copies: list[PlannedPhoto],
+) -> None:
+    pixels, truth, whole, first = both(copies[5])
+    assert truth.kind == "overlaid" and truth.copy_of == first.file
+    band = int(0.1 * min(whole.shape[:2])) + 8
+    assert np.abs(pixels.astype(int) - whole)[band:-band, band:-band].mean() < 4
+    assert np.abs(pixels.astype(int) - whole).max() > 60
+    assert truth.labels[0].points68.tobytes() == first.labels[0].points68.tobytes()
+    for plan in photos_corpus(1500, SEED):
+        if plan.kind == "overlaid":
+            spec = plan_photo(SEED, plan.original or 0).photo_spec()
+            for face in spec.faces:
+                edges = np.array([*face.centre, spec.width - 1, spec.height - 1])
+                edges[2:] -= face.centre
+                assert edges.min() > 0.1 * min(spec.width, spec.height) + 1
+
+
+def test_a_photo_without_a_face_is_as_noisy_as_its_camera() -> None:
+    plans = [p for p in photos_corpus(400, SEED) if p.kind == "no_face"]
+    plan = next(p for p in plans if p.photo_spec().noise > 3 and p.photo_spec().blur == 0)
+    spec = plan.photo_spec()
+    image, labels = plan._draw()
+    assert labels == [] and spec.faces == ()
+    room = background(spec.width, spec.height, spec.seed, clutter=24)
+    apart = image.astype(float) - room
+    inside = (room > 30) & (room < 225)
+    assert apart[inside].std() == pytest.approx(spec.noise, rel=0.1)
 
 
 def test_a_photo_without_a_face_has_none_and_its_truth_says_so() -> None:

@@ -11,7 +11,7 @@ from facecurate import images, storage
 from facecurate.datasets.lfw import LFW, LISTS
 from facecurate.errors import FacecurateError
 from facecurate.synth.spec import IDENTITIES
-from facecurate.synthesise import lfw
+from facecurate.synthesise import LAYOUTS, layout_of, lfw
 
 COUNT, SEED = 50, 9
 Rows = list[dict[str, Any]]
@@ -153,3 +153,12 @@ def test_the_same_seed_is_the_same_bytes_in_any_order(
     lfw.complete(str(tmp_path), list(reversed(rows)))
     for path in tmp_path.rglob("*.*"):
         assert path.read_bytes() == (Path(files) / path.relative_to(tmp_path)).read_bytes()
+
+
+_SEVERAL = {"video", "disfa", "300w-lp"}  # an item is a film, or a picture and those made from it
+
+
+@pytest.mark.parametrize("layout", sorted(set(LAYOUTS) - _SEVERAL))
+@pytest.mark.parametrize("count", [48, 49, 50, 53, 64, 200])
+def test_as_many_pictures_are_planned_as_were_asked_for(layout: str, count: int) -> None:
+    assert len(layout_of(layout).items(count, 3)) == count

@@ -120,6 +120,28 @@ def test_the_outline_of_a_turned_face_is_where_the_picture_ends() -> None:
         assert np.array_equal(labels.points["68"][other], labels.points["68-3d"][other])
 
 
+def test_no_one_s_face_is_folded_over_itself() -> None:
+    """Every inner point of a bare frontal face looks towards the camera."""
+    at = offsets()["68-3d"]
+    for identity in range(400):
+        spec = FaceSpec(identity=identity, glasses=False)
+        towards = scene.build(person(identity), spec).towards[at + 17 : at + 68]
+        assert towards.min() > -0.3, (identity, 17 + int(towards.argmin()))
+
+
+def test_the_outline_s_points_do_not_flicker_while_the_head_turns() -> None:
+    bare = [i for i in range(300) if person(i).style == "short" and person(i).glasses is None][:6]
+    seen = np.array(
+        [
+            [render_face(spec_of(identity=i, yaw=y), SIZE).labels.visible[:17] for y in turns]
+            for i in bare
+            for turns in [np.arange(14.0, 18.0, 0.5).tolist()]
+        ]
+    )
+    assert (seen[:, 1:] != seen[:, :-1]).mean() < 0.03
+    assert seen.mean() > 0.95
+
+
 def test_pupils_follow_the_gaze_and_hide_behind_closed_lids() -> None:
     straight = render_face(spec_of(), SIZE).labels
     aside = render_face(spec_of(gaze=(20.0, 0.0)), SIZE).labels

@@ -44,7 +44,7 @@ def test_repeats_show_each_state_again_and_differ_by_noise_alone() -> None:
                                                                 height=96)  # fmt: skip
     assert thrice.states.tolist() == [k // 3 for k in range(60)]
     assert (thrice.units == np.repeat(once.units, 3, axis=0)).all()
-    assert (thrice.coded == np.repeat(once.coded, 3, axis=1)).all()
+    assert thrice.frame(32)[1] == tuple(thrice.coded[0, 32])
     assert shape(thrice, 32) == shape(once, 10) == shape(thrice, 30)
     first, again = (thrice.draw(k)[0].astype(float) for k in (30, 32))
     assert 0 < np.abs(first - again).mean() < 2 * thrice.session.noise
@@ -162,6 +162,20 @@ def test_labels_lag_by_none_one_or_two_frames() -> None:
             for lag in range(15)
         ]
         assert 3 <= int(np.argmax(lags)) <= 9  # two frames, one of the coder's and 0.18 s
+
+
+def test_repeats_make_no_coder_later_and_a_blink_that_lasts_is_closed_eyes() -> None:
+    late = next(s for s in range(40) if session(s).late == 2)
+    once, slow = plan(WHO, late, 1200), plan(WHO, late, 4800, repeats=4)
+    best = []
+    for unit in (ACTION_UNITS.index(n) for n in (6, 12, 25)):
+        for coded in slow.coded[:, :, unit]:
+            exact = slow.units[:-60, unit]
+            lags = [np.corrcoef(exact, coded[k : len(exact) + k])[0, 1] for k in range(40)]
+            best.append(int(np.argmax(lags)))
+    assert 3 <= np.median(best) <= 9  # frames, as without repeats
+    lids = ACTION_UNITS.index(43)
+    assert (slow.coded[:, :, lids] > 0).mean() > (once.coded[:, :, lids] > 0).mean() + 0.01
 
 
 def test_drop_outs_are_listed_and_the_rest_is_in_the_picture() -> None:
