@@ -233,6 +233,7 @@ class Planted:
         return (
             f"{self.found} of {self.planted} planted copies found (recall {recall:.3f}), "
             f"{self.wrong} photos called copies that are none (precision {precision:.3f})"
+            + "".join(f"; {f} of {n} {kind}" for kind, (n, f) in self.by_kind.items() if f < n)
         )
 
 

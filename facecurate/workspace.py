@@ -162,11 +162,11 @@ def tombstones(workspace: str) -> frozenset[tuple[str, bytes]]:
 # -- the log ---------------------------------------------------------------------------------
 
 
-_SECRET = re.compile(r"(?i)(key|secret|token|password)")
+_SECRET = re.compile(r"(?i)(key|secret|token|password|contact)")
 
 
 def public_arguments(arguments: list[str]) -> list[str]:
-    """A command line without passwords in URLs and values of options that look like secrets."""
+    """A command line without passwords in URLs, contacts, and values of options like secrets."""
     shown, hide = [], False
     for argument in arguments:
         argument = re.sub(r"://[^/@\s]*@", "://***@", argument)

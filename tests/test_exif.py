@@ -247,3 +247,51 @@ def test_odd_files_keep_pixels_and_turn(test_data):
             assert before.header.orientation == after.header.orientation, file.name
             assert strip_gps(stripped) == stripped, file.name
     assert changed > 20
+
+
+@pytest.mark.parametrize(
+    "head", [b"EXIF\0\0", b"Exif\0\xff", b"exif\0\0", b"HTTP://NS.adobe.com/", b"?"]
+)
+def test_a_first_application_segment_under_another_header_goes(head):
+    data = saved()
+    told = head + exif().tobytes()[6:]
+    assert strip_gps(behind_start(data, segment(told))) == data
+
+
+@pytest.mark.parametrize(
+    "words",
+    [b"GPS 52.5163N 13.3777E", b"52.5163, 13.3777", b"lat=52.5", b"52\xc2\xb030'58 N",
+     b"<exif:GPSLatitude>", b"City: Berlin"],
+)  # fmt: skip
+def test_a_comment_that_tells_a_place_goes(words):
+    data = saved()
+    assert strip_gps(behind_start(data, segment(words, 0xFE))) == data
+
+
+@pytest.mark.parametrize("words", [b"(c) A. Uthor", b"CREATOR: gd-jpeg v1.0 (IJG JPEG v62), 90"])
+def test_another_comment_stays(words):
+    data = behind_start(saved(), segment(words, 0xFE))
+    assert strip_gps(data) == data
+
+
+def _animation():
+    frames = [Image.fromarray(np.roll(PIXELS, n, 1)) for n in (0, 5)]
+    return saved("GIF", frames[0], save_all=True, append_images=frames[1:], loop=3, duration=70)
+
+
+def test_comments_and_xmp_leave_a_gif_and_its_frames_and_looping_stay():
+    plain = _animation()
+    at = plain.index(b"!\xff\x0bNETSCAPE")
+    xmp = b"!\xff\x0bXMP DataXMP<exif:GPSLatitude>52,30.97N</exif:GPSLatitude>\x01"
+    xmp += bytes(range(255, -1, -1)) + b"\0"
+    comment = b"!\xfe\x0552.51\0"
+    assert strip_gps(plain[:at] + xmp + comment + plain[at:] + b"GPS behind it") == plain
+    left = opened(strip_gps(plain))
+    assert (left.n_frames, left.info["loop"], left.info["duration"]) == (2, 3, 70)
+
+
+def test_a_gif_that_ends_early_or_has_strange_blocks_is_refused():
+    plain = _animation()
+    for broken in (plain[:-1], plain[:40], plain[:8], plain[:-1] + b"\x77;"):
+        with pytest.raises(ValueError, match="GIF"):
+            strip_gps(broken)

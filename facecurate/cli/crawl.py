@@ -29,7 +29,12 @@ contact_option = click.option(
 @click.option("--licenses", default="open", show_default=True,
               help="open, open-strict, ffhq, research, or Flickr's ids.")  # fmt: skip
 @click.option("--since", metavar="DATE", help="First day of upload.  [default: 2004-02-01]")
-@click.option("--until", metavar="DATE", help="Day after the last one.  [default: yesterday]")
+@click.option(
+    "--until",
+    metavar="DATE",
+    help="Day after the last one; later runs of the same --name keep to that of the first. "
+    "[default: the day before the first run; for newer photos give another --name]",
+)
 @click.option("--size", default="l", show_default=True,
               help="Flickr's size: l is 1024 pixels; smaller where a photo has none.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Photos, at most.")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from facecurate.crawl.calls import Api
+from facecurate.crawl.calls import Api, ItemFailed
 from facecurate.crawl.sieve import Sieve, digest_of
 from facecurate.flickr import gate
 from facecurate.flickr.failures import CallFailure, Kind
@@ -29,7 +28,10 @@ class Asker:
         self._api, self._sieve = api, sieve
 
     def reason_to_leave(self, photo: Photo) -> str | None:
-        """Why a photo may not be had (any more), of ``records.REASONS``; None if it may."""
+        """Why a photo may not be had (any more), of ``records.REASONS``; None if it may.
+
+        Raises ItemFailed where Flickr cannot say, or says what cannot be read: no verdict.
+        """
         if self._sieve.is_buried(photo.photo_id, photo.owner):
             return "tombstoned"
         try:
@@ -38,20 +40,26 @@ class Asker:
             if failure.kind in _GONE:
                 return "gone"
             raise
-        return self._judge(reply.get("photo", {}), photo)
+        return self._judge(reply, photo)
 
-    def _judge(self, info: Mapping[str, Any], photo: Photo) -> str | None:
+    def _judge(self, reply: Mapping[str, Any], photo: Photo) -> str | None:
         try:
-            license_id = int(info["license"])
+            info = reply["photo"]
+            number, license_id = int(info["id"]), int(info["license"])
             public = int(info.get("visibility", {}).get("ispublic", 1))
-            tags = [str(tag["_content"]) for tag in info.get("tags", {}).get("tag", ())]
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return "unreadable"
+            tags = [t for tag in info.get("tags", {}).get("tag", ()) for t in _words(tag, "raw")]
+            texts = [t for name in ("title", "description") for t in _words(info.get(name))]
+            if number != photo.photo_id or not 0 <= license_id <= 999 or public not in (0, 1):
+                raise ValueError
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            told = f"Flickr's answer about photo {photo.photo_id} cannot be read"
+            raise ItemFailed(Kind.TRANSIENT, None, None, told) from None
         if not public:
             return "gone"
         if license_id not in self._sieve.licenses:
             return "license"
-        return "no_cv" if any(_bare(tag) in gate.OPT_OUTS for tag in tags) else None
+        opted_out = any(map(gate.is_opt_out, tags)) or any(map(gate.is_opt_out_text, texts))
+        return "no_cv" if opted_out else None
 
     def is_barred(self, sha256: str) -> bool:
         """Whether a picture with these bytes was taken down from the workspace; hexadecimal."""
@@ -73,8 +81,12 @@ class Asker:
         return None
 
 
-def _bare(tag: str) -> str:
-    return re.sub(r"[\W_]+", "", tag.casefold())
+def _words(found: Any, *more: str) -> Iterator[str]:
+    """A text, whether it came as one or as ``{"_content": ...}``, and its further forms."""
+    if isinstance(found, str):
+        yield found
+    elif isinstance(found, Mapping):
+        yield from (t for name in ("_content", *more) if isinstance(t := found.get(name), str))
 
 
 def _sizes(reply: Mapping[str, Any]) -> dict[str, Size]:

@@ -13,6 +13,7 @@ from facecurate.flickr.clock import Clock
 from facecurate.flickr.failures import Backoff, CallFailure, Kind, Stop
 from facecurate.flickr.query import BadReply, Page, Query, Retry, StopCrawl, TooDeep, page_of
 
+LOST = 10  # items in a row that gave nothing: it is Flickr that is ill, so the run stops
 SEARCH = "flickr.photos.search"
 
 
@@ -25,6 +26,10 @@ class Client(Protocol):
 
 
 Failed = Callable[[str, CallFailure, float], None]  # method, what went wrong, seconds of waiting
+
+
+class ItemFailed(CallFailure):
+    """Nothing could be learned about this one item now; others may be asked about."""
 
 
 class Api:
@@ -45,14 +50,15 @@ class Api:
         self._backoff = backoff or Backoff()
         self._random = random.Random()
         self._refusals = 0  # throttled or unknown answers in a row
+        self._lost = 0  # calls in a row that were given up
         self.failed = failed
         self.calls = 0  # attempts, as Flickr counts them
 
     def call(self, method: str, **params: str | int) -> dict[str, Any]:
         """The reply to one call, asked again as often as its failures allow.
 
-        Raises CallFailure for what is gone or refused, StopCrawl (exit code 75) if Flickr wants us
-        to go away for a while.
+        Raises CallFailure for what is gone or refused, ItemFailed for what cannot be learned now,
+        StopCrawl (exit code 75) if Flickr wants us to go away for a while or is ill.
         """
         tries = 0
         while True:
@@ -64,13 +70,20 @@ class Api:
                 tries += failure.kind is Kind.TRANSIENT
                 self._clock.sleep(self._after(method, failure, tries))
             else:
-                self._refusals = 0
+                self._refusals = self._lost = 0
                 return reply
+
+    def needed(self, method: str, **params: str | int) -> dict[str, Any]:
+        """As ``call``, for what the run cannot go on without: ItemFailed ends the run."""
+        try:
+            return self.call(method, **params)
+        except ItemFailed as failure:
+            raise _given_up(failure, failure.message) from failure
 
     def search(self, query: Query) -> Page:
         """One page of a search, as the enumeration asks for it."""
         try:
-            return page_of(self.call(SEARCH, **query.params()))
+            return page_of(self.needed(SEARCH, **query.params()))
         except BadReply as error:
             raise Retry(self._random.random() * 5.0, "bad_reply") from error
         except CallFailure as failure:
@@ -104,10 +117,12 @@ class Api:
         return pause
 
     def _end(self, failure: CallFailure, stop: Stop) -> FacecurateError:
-        if failure.kind is Kind.UNKNOWN:
-            return FacecurateError(f"{failure.message} ({stop.why})")
-        if failure.kind is Kind.TRANSIENT and stop.ends == "item":
-            return StopCrawl(f"{failure.message}, {stop.why}: run the same command again later")
+        if failure.kind is Kind.UNKNOWN or stop.ends == "item":
+            self._lost += 1
+            told = f"{failure.message} ({stop.why})"
+            if self._lost >= LOST:
+                return _given_up(failure, told)
+            return ItemFailed(failure.kind, failure.status, failure.code, told)
         seconds = max(failure.retry_after or 0.0, self._backoff.pause_longest)
         self._budgets.block(self._bucket, seconds, failure.message)
         return self._stopped(failure.message, seconds)
@@ -115,3 +130,9 @@ class Api:
     def _stopped(self, why: str, seconds: float) -> StopCrawl:
         then = day(self._clock.time() + seconds)
         return StopCrawl(f"{why}: stopped; run the same command again after {then}")
+
+
+def _given_up(failure: CallFailure, told: str) -> FacecurateError:
+    if failure.kind is Kind.UNKNOWN:
+        return FacecurateError(told)
+    return StopCrawl(f"{told}: run the same command again later")

@@ -7,25 +7,34 @@ take three weeks.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from facecurate import storage
 from facecurate.crawl import attribution, removal, result
+from facecurate.crawl.calls import ItemFailed
 from facecurate.crawl.removal import Removed
 from facecurate.crawl.run import Run, opened
 from facecurate.crawl.settings import Access, CrawlSettings
 from facecurate.errors import FacecurateError
 from facecurate.flickr.photos import Photo
+from facecurate.flickr.query import StopCrawl
+from facecurate.flickr.schema import PhotoState
 from facecurate.flickr.state import NAME, State
 from facecurate.stats import Count, Stats
 from facecurate.text import counted
 from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset, tombstones
 
-BATCH = 500  # photos that are taken down at once
-_BEGAN = "recheck_began"
+BATCH = 50  # photos that are taken down at once
+SILENT = 10  # photos in a row of which nothing can be learned: then the run stops
+_DAY = 86_400  # seconds after which what was found out counts no more
+_BEGAN, _SWEPT = "recheck_began", "recheck_swept"
+# What the gate says of a stored photo's new words and counts; other reasons (no size in the answer,
+# a row that cannot be read) say nothing about whether it is still public and so licensed.
+_LEAVES = ("no_cv", "not_public")
 
 
 def recheck(
@@ -37,13 +46,16 @@ def recheck(
 ) -> Stats:
     """Takes down what is gone, private or no longer licensed so; tells each photo and its reason.
 
-    A recheck that was interrupted goes on. Raises FacecurateError for a dataset that no crawl made,
-    and as ``crawl`` does.
+    A recheck that was interrupted goes on, within a day. Photos about which Flickr cannot say
+    anything stay, and make it end with exit code 75. Raises FacecurateError for a dataset that no
+    crawl made or where Flickr's list of licences contradicts ours, and as ``crawl`` does.
     """
     with dataset.lock("recheck") as taken_over:
         if taken_over:
             say(taken_over)
-        with opened(dataset, _settings(dataset), access, say) as run:
+        settings = _settings(dataset)
+        with opened(dataset, settings, access, say) as run:
+            _check_licenses(run, settings)
             return _Recheck(dataset, access, run, say, progress).finish()
 
 
@@ -65,6 +77,17 @@ def _settings(dataset: Dataset) -> CrawlSettings:
     )
 
 
+def _check_licenses(run: Run, settings: CrawlSettings) -> None:
+    """Raises FacecurateError where nobody knows what the licence of stored photos means now."""
+    held = frozenset(run.photos.licences((PhotoState.FETCHED, PhotoState.PACKED)))
+    if disputed := sorted(held & settings.licenses - run.sieve.licenses):
+        raise FacecurateError(
+            f"Flickr's list of licenses contradicts ours for id {', '.join(map(str, disputed))}, "
+            "under which photos are stored: nothing is taken down; try again in a day, then with "
+            "a newer facecurate"
+        )
+
+
 class _Recheck:
     """One run of a recheck."""
 
@@ -79,7 +102,8 @@ class _Recheck:
         self._dataset, self._access, self._run = dataset, access, run
         self._say, self._progress = say, progress
         self._removed: list[Removed] = []
-        self._asked = 0
+        self._batch: list[Removed] = []
+        self._asked = self._silent = self._silent_in_a_row = 0
 
     def finish(self) -> Stats:
         """The whole run."""
@@ -87,14 +111,37 @@ class _Recheck:
         removal.finish(run.packer.pool, run.photos, tombstones(self._dataset.workspace))
         run.packer.tidy()
         before = result.counts(run.photos).kept
-        began = run.state.get(_BEGAN) or int(self._access.clock.time())
-        run.state.put(_BEGAN, began)
-        self._sweep()
-        self._take_down(self._doubtful(began))
-        run.state.put(_BEGAN, None)
-        attribution.write(self._dataset, self._access.contact)
-        result.write(self._dataset, run)
+        began = self._begin()
+        if not run.state.get(_SWEPT):
+            self._sweep()
+            run.state.put(_SWEPT, True)
+        try:
+            self._take_down(self._doubtful(began))
+        finally:
+            attribution.write(self._dataset, self._access.contact)
+            result.write(self._dataset, run)
+        if self._silent:
+            raise StopCrawl(
+                f"{counted(self._silent, 'photo')} could not be asked about and stayed, the others "
+                f"were ({self._account(before)}): run recheck again later"
+            )
+        with run.state.transaction():
+            run.state.put(_BEGAN, None)
+            run.state.put(_SWEPT, None)
         return self._account(before)
+
+    def _begin(self) -> int:
+        """When the recheck began; one that is older than a day begins again, sweep and all."""
+        state, now = self._run.state, int(self._access.clock.time())
+        began = state.get(_BEGAN)
+        if began is not None and began <= now < began + _DAY:
+            return int(began)
+        with state.transaction():
+            for window in state.windows("turn > 2 AND state = 'open'"):
+                state.save_window(dataclasses.replace(window, state="done"))
+            state.put(_BEGAN, now)
+            state.put(_SWEPT, None)
+        return now
 
     def _sweep(self) -> None:
         total = len(self._run.state.windows("turn = 1 AND state NOT IN ('open', 'split')"))
@@ -114,29 +161,50 @@ class _Recheck:
                     yield photo
 
     def _take_down(self, doubtful: Iterable[Photo]) -> None:
-        batch: list[Removed] = []
-        for photo in doubtful:
+        try:
+            for photo in doubtful:
+                self._decide(photo)
+                if len(self._batch) >= BATCH:
+                    self._apply()
+        finally:  # whatever ended it: these verdicts stand
+            self._apply()
+
+    def _decide(self, photo: Photo) -> None:
+        try:
             reason = self._reason(photo)
-            if reason is None:
-                self._keep(photo)
-                continue
-            batch.append(Removed.of(photo, reason))
-            if len(batch) == BATCH:
-                self._apply(batch)
-                batch = []
-        self._apply(batch)
+        except ItemFailed as failure:
+            self._silent += 1
+            self._silent_in_a_row += 1
+            if self._silent_in_a_row >= SILENT:
+                raise StopCrawl(
+                    f"{failure}, as did {SILENT} in a row: stopped; run recheck again later"
+                ) from failure
+            return
+        self._silent_in_a_row = 0
+        if reason is None:
+            self._keep(photo)
+        else:
+            self._batch.append(Removed.of(photo, reason))
 
     def _reason(self, photo: Photo) -> str | None:
         """Flickr's word on the photo itself decides; else what the gate says of its new text."""
         self._asked += 1
         found = self._run.asker.reason_to_leave(photo)
-        return found or (photo.reason if photo.reason not in (None, "license") else None)
+        return found or (photo.reason if photo.reason in _LEAVES else None)
 
     def _keep(self, photo: Photo) -> None:
-        if photo.reason is not None and photo.part is not None:
-            self._run.photos.packed([photo.photo_id], photo.part)  # forgets the reason
+        """It was seen now, and is not asked about again when an interrupted recheck goes on."""
+        with self._run.state.transaction() as db:
+            db.execute(
+                "UPDATE photos SET seen_at = ?, license_was = NULL, reason = NULL"
+                " WHERE photo_id = ?",
+                (int(self._access.clock.time()), photo.photo_id),
+            )
 
-    def _apply(self, batch: list[Removed]) -> None:
+    def _apply(self) -> None:
+        batch, self._batch = self._batch, []
+        if not batch:
+            return
         packer = self._run.packer
         now = self._access.clock.time()
         removal.take_down(

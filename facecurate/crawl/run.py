@@ -94,7 +94,7 @@ def connection(access: Access) -> Iterator[tuple[Api, Budgets]]:
 
 def allowed(api: Api, settings: CrawlSettings) -> tuple[frozenset[int], tuple[str, ...]]:
     """The licences that are taken, as Flickr lists them today, and where its list is another."""
-    agreed, differences = licenses.read(api.call("flickr.photos.licenses.getInfo"))
+    agreed, differences = licenses.read(api.needed("flickr.photos.licenses.getInfo"))
     return settings.licenses & frozenset(agreed), tuple(differences)
 
 

@@ -10,14 +10,14 @@ import io
 
 from PIL import Image
 
-from facecurate.exif import chunks, jpeg, tiff
+from facecurate.exif import chunks, gif, jpeg, tiff
 
 
 def strip_gps(data: bytes) -> bytes:
     """The same picture without GPS, place names and names of people; bytes after its end are cut.
 
-    JPEG, PNG and WebP are edited; other formats, and files without such metadata, come back as they
-    are. Pixels and orientation (as Pillow reads it) stay. Vendors' maker notes, which may hold
+    JPEG, PNG, WebP and GIF are edited; other formats, and files without such metadata, come back as
+    they are. Pixels and orientation (as Pillow reads it) stay. Vendors' maker notes, which may hold
     anything, go, and so do thumbnails that carry metadata of their own. Raises ValueError where the
     file contradicts its format or ends early.
     """
@@ -27,6 +27,8 @@ def strip_gps(data: bytes) -> bytes:
         edit, kind = chunks.edited_png, "PNG"
     elif data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         edit, kind = chunks.edited_webp, "WEBP"
+    elif data.startswith(gif.SIGNATURES):
+        return gif.edited(data)
     else:
         return data
     stripped = edit(data, None)

@@ -16,6 +16,12 @@ _XMP, _MORE_XMP = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/e
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _SCAN, _END = 0xDA, 0xD9
 _ADOBE = 0xEE  # colour transform
+_APP1, _COMMENT = 0xE1, 0xFE
+# Words in a comment that tell a place: those of XMP in any case, degrees, long decimal fractions.
+_TOLD = re.compile(
+    rb"(?i:gps|geo\b|l(?:at|on|ng)\b|latitude|longitude|location|exif|xmp|city|country)"
+    rb"|\xb0|&deg|\d[.,]\d{4}"
+)
 _MOST = 20_000  # segments that are looked at
 _BARE = {0x01, 0xD8, 0xD9, *range(0xD0, 0xD8)}  # markers without a length
 _MARKER = re.compile(rb"\xff+[^\x00\xff]")
@@ -72,6 +78,10 @@ def edited(data: bytes, exif: bytes | None) -> bytes:
         elif payload.startswith(_PHOTOSHOP):
             kept += _album_segments(segment, album)
             album = b""  # the first segment takes the resources of all
+        elif marker == _APP1 or payload[:4].lower() == b"exif":
+            continue  # neither Exif nor XMP, or under a header that other readers may forgive
+        elif marker == _COMMENT and _TOLD.search(segment, 4):
+            continue
         elif payload.startswith(b"MPF\0"):
             kept += [] if more_follows else [segment]  # it points at the pictures that are cut off
         elif b"GPS" not in payload or payload.startswith(b"ICC_PROFILE\0"):
@@ -82,7 +92,10 @@ def edited(data: bytes, exif: bytes | None) -> bytes:
 def _is_plain(data: bytes, found: list[tuple[int, int, int]]) -> bool:
     """True if there is no segment that programs keep metadata in, and no gap between segments."""
     apart = any(a[2] != b[1] for a, b in itertools.pairwise(found))
-    own = any(0xE1 <= marker <= 0xEF and marker != _ADOBE for marker, _, _ in found)
+    own = any(
+        marker == _COMMENT or (0xE1 <= marker <= 0xEF and marker != _ADOBE)
+        for marker, _, _ in found
+    )
     return not apart and not own
 
 

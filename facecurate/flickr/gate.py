@@ -16,11 +16,16 @@ from facecurate.flickr.rows import SearchRow
 
 # Tags by which owners keep computers away; FFHQ (Karras et al., 2019) began with no_cv. Compared
 # without case and punctuation, because it is not known what Flickr's cleaned tags keep of them.
-OPT_OUTS = frozenset({
-    "nocv", "nocomputervision", "noai", "noaitraining", "nogenai", "noml", "nomachinelearning",
-    "nofacerecognition", "nofacialrecognition", "notdm", "donottrain",
-})  # fmt: skip
-_OPT_OUT_TEXT = re.compile(r"(?<![^\W_])no[\s_\-]?cv(?![^\W_])", re.IGNORECASE)
+_WISHES = (
+    "no cv", "no computer vision", "no ai", "no ai training", "no gen ai", "no ml",
+    "no machine learning", "no face recognition", "no facial recognition", "no tdm",
+    "do not train",
+)  # fmt: skip
+OPT_OUTS = frozenset(wish.replace(" ", "") for wish in _WISHES)
+# In texts the same, as whole words that are written together or with one sign between them.
+_GAP = r"[\s_\-\u2010-\u2015]?"
+_WRITTEN = "|".join(wish.replace(" ", _GAP) for wish in _WISHES)
+_OPT_OUT_TEXT = re.compile(rf"(?<![^\W_])(?:{_WRITTEN})(?![^\W_])")
 
 # Words that say that the person is a child, as whole words of a title and as whole tags. Girl, boy,
 # son and daughter alone are not here: they mostly speak of grown-ups, and dropping them would
@@ -99,8 +104,13 @@ def refuse(
 def opted_out(row: SearchRow) -> bool:
     """Whether the owner asks, by a tag or in the text, that computers do not look at the photo."""
     return any(is_opt_out(tag) for tag in _tags(row)) or any(
-        _OPT_OUT_TEXT.search(_plain(text)) for text in (row.title, row.description)
+        is_opt_out_text(text) for text in (row.title, row.description)
     )
+
+
+def is_opt_out_text(text: str) -> bool:
+    """Whether a title or a description asks that computers do not look."""
+    return bool(_OPT_OUT_TEXT.search(_plain(text)))
 
 
 @lru_cache(1 << 16)  # the same few thousand tags come again and again

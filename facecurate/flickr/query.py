@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,11 @@ SORTS = (
     ASCENDING, DESCENDING, "date-taken-asc", "date-taken-desc",
     "interestingness-asc", "interestingness-desc", "relevance",
 )  # fmt: skip
+
+
+_OWNER = re.compile(r"[0-9]{1,20}@N[0-9]{2}")
+_LARGEST = 2**40  # of dates and totals: far more than there is, and small enough for a database
+_MOST_ROWS = 5000  # in one page: ten times what is ever asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ class Page:
 
     total: int
     rows: tuple[Row, ...]
-    malformed: int = 0  # photos that had no usable id, owner or date
+    malformed: int = 0  # photos that had no usable id, owner, date or licence
     too_deep: bool = False  # refused: the query has no page of that number (code 20)
 
 
@@ -124,8 +130,10 @@ def page_of(reply: Mapping[str, Any]) -> Page:
     try:
         photos = reply["photos"]
         total, found = int(photos["total"] or 0), photos["photo"]
+        if len(found) > _MOST_ROWS or total >= _LARGEST:
+            raise ValueError("more photos than there can be")
         rows = [row for raw in found if (row := _row(raw)) is not None]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadReply(f"no list of photos in the answer: {printable(error, 80)}") from None
     return Page(max(0, total), tuple(rows), len(found) - len(rows))
 
@@ -135,7 +143,13 @@ def _row(raw: Any) -> Row | None:
         number, owner = int(raw["id"]), str(raw["owner"])
         uploaded, updated = int(raw["dateupload"]), int(raw.get("lastupdate") or 0)
         license_id = int(raw.get("license", -1))
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
-    usable = 0 < number < 2**63 and owner and 0 <= uploaded < 2**40 and 0 <= updated < 2**40
+    usable = (
+        0 < number < 2**63
+        and _OWNER.fullmatch(owner)
+        and 0 <= uploaded < _LARGEST
+        and 0 <= updated < _LARGEST
+        and -1 <= license_id <= 999
+    )
     return Row(number, owner, uploaded, updated, license_id, raw) if usable else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, NamedTuple
 
@@ -15,12 +16,20 @@ class Fail(NamedTuple):
 
 
 def json_in(body: bytes) -> dict[str, Any] | None:
-    """The JSON object in a body, or None if it holds none."""
+    """The JSON object in a body, or None if it holds none.
+
+    NaN and infinities come as texts, so that whoever needs a number there refuses them.
+    """
+    text = body.decode("utf-8-sig", "replace")
     try:
-        reply = json.loads(body.decode("utf-8-sig", "replace"))
+        reply = json.loads(text, parse_constant=str, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     return reply if isinstance(reply, dict) else None
+
+
+def _finite(text: str) -> float | str:
+    return number if math.isfinite(number := float(text)) else text
 
 
 SHORT = 4096  # a failure is short; what is longer is a page of results that was cut

@@ -120,3 +120,22 @@ def test_the_words_are_in_the_form_in_which_they_are_compared():
 def test_every_reason_is_of_the_closed_list():
     said = {"license", "not_public", "not_a_photo", "not_safe", "no_cv", "minors"}
     assert said <= REASONS.keys()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["NoAI", "no ai please", "No AI training.", "#noai", "no-ml", "no machine learning",
+     "No\u2011facial\u2011recognition", "please do not train on this", "(no computer vision)",
+     "nofacerecognition", "no_tdm"],
+)  # fmt: skip
+def test_every_opt_out_counts_in_the_text_too(text):
+    assert reason(description=text) == "no_cv" and reason(title=text) == "no_cv"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["volcano ai", "no aim", "piano, airport", "no. AI", "casino ML", "no machine learnings2",
+     "I know machine learning", "do not trainspot", "no fair use"],
+)  # fmt: skip
+def test_words_that_only_begin_or_end_so_are_no_opt_out_in_the_text(text):
+    assert reason(description=text) is None and reason(title=text) is None

@@ -7,6 +7,7 @@ from simulated import OPEN
 
 from facecurate.errors import UsageError
 from facecurate.flickr.query import BadReply, Page, Query, Row, Term, page_of
+from facecurate.flickr.replies import json_in
 from facecurate.flickr.windows import Settings
 
 
@@ -44,3 +45,36 @@ def test_an_answer_without_photos_is_no_page(reply):
 def test_settings_that_make_no_sense_are_named(wrong, words):
     with pytest.raises(UsageError, match=words):
         Settings(**{"queries": ("faces",), "licences": OPEN, **wrong})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"id": float("inf")}, {"owner": "\ud800"}, {"owner": "1@N00 "}, {"owner": "me"},
+     {"license": "9" * 25}, {"license": -2}, {"license": 1000}, {"dateupload": float("nan")},
+     {"dateupload": 2**40}, {"lastupdate": float("inf")}],
+)  # fmt: skip
+def test_a_hostile_row_is_counted_and_the_others_are_read(wrong):
+    good = {"id": "7", "owner": "1@N00", "dateupload": "100", "lastupdate": "200", "license": 4}
+    found = page_of({"photos": {"total": 2, "photo": [{**good, **wrong}, good]}})
+    assert found == Page(2, (Row(7, "1@N00", 100, 200, 4, good),), 1)
+
+
+@pytest.mark.parametrize("total", [2**40, float("inf"), "NaN"])
+def test_a_total_that_cannot_be_is_no_page(total):
+    with pytest.raises(BadReply):
+        page_of({"photos": {"total": total, "photo": []}})
+
+
+def test_more_rows_than_a_page_can_have_are_no_page():
+    with pytest.raises(BadReply):
+        page_of({"photos": {"total": 1, "photo": [None] * 5001}})
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_what_is_no_number_of_json_spoils_its_row_alone(number):
+    row = '"owner": "1@N00", "dateupload": 100, "lastupdate": 200, "license": 4}'
+    body = f'{{"photos": {{"total": 2, "photo": [{{"id": {number}, {row}, {{"id": 7, {row}]}}}}'
+    reply = json_in(body.encode())
+    assert reply is not None
+    found = page_of(reply)
+    assert ([one.photo_id for one in found.rows], found.malformed) == ([7], 1)
