@@ -61,6 +61,10 @@ class Asker:
         opted_out = any(map(gate.is_opt_out, tags)) or any(map(gate.is_opt_out_text, texts))
         return "no_cv" if opted_out else None
 
+    def verdict(self, photo: Photo) -> str | None:
+        """Why the gate leaves a known photo alone, without asking anybody; None if it does not."""
+        return self._sieve.verdict(photo)
+
     def is_barred(self, sha256: str) -> bool:
         """Whether a picture with these bytes was taken down from the workspace; hexadecimal."""
         return ("sha256", digest_of(sha256)) in self._sieve.tombstones

@@ -149,7 +149,8 @@ class _Crawl:
         if reasons:
             removal.rewrite(run.packer.pool, reasons)
         for photo in late:
-            run.photos.end([photo.photo_id], PhotoState.REFUSED, photo.reason or "license")
+            # Gone for good: its row stays in the part, so it never comes back into another.
+            run.photos.end([photo.photo_id], PhotoState.GONE, photo.reason or "license")
 
     def _account(self) -> Stats:
         run = self.run

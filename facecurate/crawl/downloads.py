@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from facecurate import storage
 from facecurate.crawl.asking import Asker
+from facecurate.crawl.calls import ItemFailed
 from facecurate.crawl.settings import FRESH
 from facecurate.fetch import Got, Kind, Wanted, final_reason
 from facecurate.flickr import rows
@@ -74,12 +75,17 @@ class Downloads:
 
     def _wanted(self, photo: Photo) -> Wanted | None:
         """The image of a photo; None if the photo is not to be had (any more)."""
-        if self._now() - photo.seen_at > FRESH:
-            reason = self._asker.reason_to_leave(photo)
-            if reason:
-                state = PhotoState.GONE if reason == "gone" else PhotoState.REFUSED
-                self._photos.end([photo.photo_id], state, reason)
-                return None
+        try:
+            reason = self._asker.verdict(photo)
+            if reason is None and self._now() - photo.seen_at > FRESH:
+                reason = self._asker.reason_to_leave(photo)
+        except ItemFailed:
+            self._retry(photo, "unreachable", TRIES, None)
+            return None
+        if reason:
+            state = PhotoState.GONE if reason == "gone" else PhotoState.REFUSED
+            self._photos.end([photo.photo_id], state, reason)
+            return None
         size = rows.pick_size(rows.parse(photo.raw), self._size)
         if size is None:
             self._photos.end([photo.photo_id], PhotoState.REFUSED, "no_size")
@@ -87,7 +93,11 @@ class Downloads:
 
     def _fresh(self, photo: Photo) -> Wanted | None:
         """The photo's address as Flickr gives it now: its secret changes when it is replaced."""
-        size = self._asker.size(photo.photo_id, self._size)
+        try:
+            size = self._asker.size(photo.photo_id, self._size)
+        except ItemFailed:
+            self._retry(photo, "unreachable", TRIES, None)
+            return None
         if size is None:
             self._photos.end([photo.photo_id], PhotoState.GONE, "gone")
         return self._want(photo, size)
@@ -106,7 +116,10 @@ class Downloads:
         reason = final_reason(got.reason) if got.reason else "unreachable"
         if got.kind is Kind.THROTTLE:
             self._throttled += 1
-            self._photos.again([photo.photo_id], self._now())
+            if self._arrived:  # others come through: it is this photo that is refused
+                self._retry(photo, reason, TRIES, None)
+            else:
+                self._photos.again([photo.photo_id], self._now())
         elif got.kind is Kind.GONE and not fresh:
             self._refresh.append(photo)
         elif got.kind is Kind.OPTED_OUT:
@@ -149,8 +162,12 @@ class Downloads:
 
     def _put_aside(self, ids: Sequence[int], state: PhotoState, reason: str, got: Got) -> None:
         self._photos.end(ids, state, reason)
-        if got.path:
-            storage.delete(got.path)
+        if not got.path:
+            return
+        folder, gone = got.path.rpartition("/")[0], {key_of(photo_id) for photo_id in ids}
+        for name in storage.list(folder):  # the files of the earlier ones too
+            if name.partition(".")[0] in gone:
+                storage.delete(storage.join(folder, name))
 
 
 def key_of(photo_id: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,7 +55,13 @@ class Spool:
 class Packer:
     """Makes parts of a dataset's spool. The caller holds the dataset's lock."""
 
-    def __init__(self, dataset: Dataset, photos: Photos) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        photos: Photos,
+        verdict: Callable[[Photo], str | None] = lambda photo: None,
+    ) -> None:
+        self._verdict = verdict  # the last door: why a verified photo may not be packed after all
         self.pool = Pool(dataset.path("photos"))
         self.spool = Spool(dataset)
         self._photos = photos
@@ -86,7 +92,9 @@ class Packer:
         known = {int(row[0]) for row in self._photos.state.db.execute(query)}
         there = {int(stem) for stem in self.pool.stems()}
         for part in sorted(there - known):
-            self._photos.packed(self._members(stem_of(part)), part)
+            members = map(self._photos.get, self._members(stem_of(part)))
+            fetched = [p.photo_id for p in members if p and p.state is PhotoState.FETCHED]
+            self._photos.packed(fetched, part)
         for part in sorted(known - there):
             self._photos.again([photo.photo_id for photo in self._photos.each(part=part)])
 
@@ -101,8 +109,11 @@ class Packer:
     def _spooled(self, files: Mapping[int, str]) -> Iterator[Photo]:
         """Verified photos whose bytes lie in the spool and may still be had, oldest ids first."""
         for photo in self._photos.each(PhotoState.FETCHED):
-            if photo.reason is not None:  # its owner has changed it since: see ``withdrawn``
-                self._photos.end([photo.photo_id], PhotoState.REFUSED, photo.reason)
+            reason = photo.reason or self._verdict(photo)
+            if reason is not None:  # its owner has changed it since, or it was taken down
+                self._photos.end([photo.photo_id], PhotoState.REFUSED, reason)
+                if photo.photo_id in files:
+                    storage.delete(files[photo.photo_id])
             elif photo.photo_id not in files:
                 self._photos.again([photo.photo_id])
             else:

@@ -136,7 +136,7 @@ def _assembled(
         asker=asker,
         enumerator=Enumerator(state, api.search, settings.enumeration, clock, sieve),
         downloads=Downloads(photos, fetcher, asker, clock, settings.size),
-        packer=Packer(dataset, photos),
+        packer=Packer(dataset, photos, sieve.verdict),
         notes=notes,
     )
 

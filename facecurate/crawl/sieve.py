@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from facecurate.flickr import gate, rows
+from facecurate.flickr.photos import Photo
 from facecurate.flickr.query import Row
 from facecurate.flickr.sightings import TOMBSTONED
 
@@ -31,6 +32,15 @@ class Sieve:
         if reason is None and rows.pick_size(photo, self.size) is None:
             return "no_size"
         return reason
+
+    def verdict(self, photo: Photo) -> str | None:
+        """The same of a photo that is known: asked again before its bytes are fetched or packed."""
+        row = Row(
+            photo.photo_id, photo.owner, photo.uploaded, photo.updated, photo.license_id, photo.raw
+        )
+        if photo.sha256 and ("sha256", digest_of(photo.sha256.hex())) in self.tombstones:
+            return TOMBSTONED
+        return self(row)
 
     def is_buried(self, photo_id: int, owner: str) -> bool:
         """Whether the photo, or all of its owner's, were taken down from the workspace."""

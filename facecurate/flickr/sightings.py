@@ -114,7 +114,11 @@ def _refresh(db: sqlite3.Connection, changed: list[tuple[Row, _Known, str | None
         state = before.state
         if state in waiting:
             state = PhotoState.WAITING if reason is None else PhotoState.REFUSED
-        stored = before.state in (*waiting, PhotoState.FETCHED, PhotoState.PACKED)
+        elif reason is not None and state is PhotoState.FAILED:
+            state = PhotoState.REFUSED  # another try must not bring what may not be had
+        stored = before.state in (*waiting, PhotoState.FETCHED, PhotoState.PACKED) or (
+            state is PhotoState.REFUSED
+        )
         db.execute(
             "UPDATE photos SET updated = ?, license = ?, uploaded = ?, state = ?,"
             " license_was = CASE WHEN license = ? THEN license_was ELSE license END,"
