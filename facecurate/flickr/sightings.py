@@ -6,12 +6,14 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from facecurate.flickr import rows as answers
 from facecurate.flickr.query import Row
 from facecurate.flickr.schema import PhotoState, Window, shrink
 
 Gate = Callable[[Row], str | None]  # why a photo may not be had, or None
 
 TOMBSTONED = "tombstoned"  # of such photos nothing is stored
+_SILENT = ("unreadable", "no_size")  # say nothing about a photo that is stored already
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class _Known:
     passes: int
     window: int
     state: int
+    had: int  # whether its bytes were here once
 
 
 def sight(
@@ -66,7 +69,8 @@ def _known(db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, _Known]:
     wanted = list(numbers)
     marks = ", ".join("?" * len(wanted))
     found = db.execute(
-        "SELECT photo_id, updated, license, passes, window, state FROM photos "
+        "SELECT photo_id, updated, license, passes, window, state, sha256 NOT NULL"
+        " FROM photos "
         f"WHERE photo_id IN ({marks})",
         wanted,
     )
@@ -105,25 +109,43 @@ def _insert(
 
 
 def _refresh(db: sqlite3.Connection, changed: list[tuple[Row, _Known, str | None]]) -> None:
-    """The owner has edited these. What waits obeys the gate now; what is stored keeps its reason.
+    """The owner has edited these. What is not stored obeys the gate now, failed or not.
 
-    A stored photo with a reason is one that must be taken down: see ``Photos.withdrawn``.
+    A stored photo with a reason is one that must be taken down: see ``Photos.withdrawn``. Of a row
+    that cannot be read only the licence is kept, so that the next one counts as a change.
     """
-    waiting = (PhotoState.WAITING, PhotoState.REFUSED)
     for row, before, reason in changed:
-        state = before.state
-        if state in waiting:
-            state = PhotoState.WAITING if reason is None else PhotoState.REFUSED
-        elif reason is not None and state is PhotoState.FAILED:
-            state = PhotoState.REFUSED  # another try must not bring what may not be had
-        stored = before.state in (*waiting, PhotoState.FETCHED, PhotoState.PACKED) or (
-            state is PhotoState.REFUSED
-        )
+        readable = _readable(row)
+        state, judged = _after(before, reason)
         db.execute(
             "UPDATE photos SET updated = ?, license = ?, uploaded = ?, state = ?,"
             " license_was = CASE WHEN license = ? THEN license_was ELSE license END,"
             " reason = CASE WHEN ? THEN ? ELSE reason END WHERE photo_id = ?",
-            (row.updated, row.license_id, row.uploaded, state, row.license_id, stored, reason,
-             row.photo_id),
+            (row.updated if readable else 0, row.license_id, row.uploaded, state, row.license_id,
+             judged, reason, row.photo_id),
         )  # fmt: skip
-        db.execute("INSERT OR REPLACE INTO raw VALUES (?, ?)", (row.photo_id, shrink(row.raw)))
+        if readable:
+            db.execute("INSERT OR REPLACE INTO raw VALUES (?, ?)", (row.photo_id, shrink(row.raw)))
+
+
+def _after(before: _Known, reason: str | None) -> tuple[PhotoState, bool]:
+    """The state that a changed photo comes to, and whether the gate's word is its reason now.
+
+    What was refused after its bytes had been here does not come back: its row stands in a part.
+    """
+    state = PhotoState(before.state)
+    if state in (PhotoState.FETCHED, PhotoState.PACKED):
+        return state, reason not in _SILENT
+    if reason is not None and state is not PhotoState.QUARANTINED:
+        return PhotoState.REFUSED, True
+    if state is PhotoState.WAITING or (state is PhotoState.REFUSED and not before.had):
+        return PhotoState.WAITING, True
+    return state, False
+
+
+def _readable(row: Row) -> bool:
+    try:
+        answers.parse(row.raw)
+    except answers.RowError:
+        return False
+    return True
