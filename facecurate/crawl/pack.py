@@ -93,7 +93,8 @@ class Packer:
         there = {int(stem) for stem in self.pool.stems()}
         for part in sorted(there - known):
             members = map(self._photos.get, self._members(stem_of(part)))
-            fetched = [p.photo_id for p in members if p and p.state is PhotoState.FETCHED]
+            alive = (PhotoState.FETCHED, PhotoState.WAITING)  # a power cut may forget a download
+            fetched = [p.photo_id for p in members if p and p.state in alive]
             self._photos.packed(fetched, part)
         for part in sorted(known - there):
             self._photos.again([photo.photo_id for photo in self._photos.each(part=part)])

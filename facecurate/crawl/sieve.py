@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from facecurate.flickr import gate, rows
 from facecurate.flickr.photos import Photo
-from facecurate.flickr.licenses import LICENSES
-from facecurate.flickr.photos import Photo
 from facecurate.flickr.query import Row
 from facecurate.flickr.sightings import TOMBSTONED
 
@@ -43,41 +41,13 @@ class Sieve:
         )
         if photo.sha256 and ("sha256", digest_of(photo.sha256.hex())) in self.tombstones:
             return TOMBSTONED
-        return self(row)
-
-    def known(self, photo: Photo) -> str | None:
-        """Why a known photo may not be fetched (any more), by all that was last said of it."""
-        return self._judge(photo, self.licenses)
-
-    def stored(self, photo: Photo) -> str | None:
-        """The same for one whose bytes are here, under a licence that was agreed on then."""
-        return self._judge(photo, frozenset(LICENSES))
-
-    def _judge(self, photo: Photo, licenses: frozenset[int]) -> str | None:
-        barred = photo.sha256 is not None and self.is_barred(photo.sha256.hex())
-        if barred or self.is_buried(photo.photo_id, photo.owner):
-            return TOMBSTONED
-        if not is_licensed(photo) or photo.license_id not in licenses:
-            return "license"
-        try:
-            return gate.refuse(rows.parse(photo.raw), licenses, self.settings)
-        except rows.RowError:
-            return "unreadable"
-
-    def is_barred(self, sha256: str) -> bool:
-        """Whether a picture with these bytes was taken down from the workspace; hexadecimal."""
-        return ("sha256", digest_of(sha256)) in self.tombstones
+        reason = self(row)
+        return None if photo.sha256 and reason in ("no_size", "unreadable") else reason
 
     def is_buried(self, photo_id: int, owner: str) -> bool:
         """Whether the photo, or all of its owner's, were taken down from the workspace."""
         found = {("photo", digest_of(f"flickr-{photo_id}")), ("owner", digest_of(owner))}
         return not self.tombstones.isdisjoint(found)
-
-
-def is_licensed(photo: Photo) -> bool:
-    """Whether the licence last seen is one under which anything may be stored at all."""
-    found = LICENSES.get(photo.license_id)
-    return found is not None and found.usable
 
 
 def digest_of(name: str) -> bytes:
