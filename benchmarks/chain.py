@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+from _machine import machine
 
 from facecurate.dedupe import dedupe
 from facecurate.detect import detect
@@ -42,16 +42,6 @@ class Figure:
     bar: float | None
     peer: float | None
     machine: str
-
-
-def machine() -> str:
-    """What the figures hold for."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
-        model = names[0].partition(":")[2].strip() if names else model
-    return f"{model}, 1 of {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def stages(folder: str, count: int) -> dict[str, tuple[str, Callable[[], Stats]]]:

@@ -21,7 +21,6 @@ import argparse
 import contextlib
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+
+from _machine import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 THREADS = 8
@@ -81,16 +82,6 @@ class Lists:
 
     short: tuple[str, int]
     long: tuple[str, int]
-
-
-def machine() -> str:
-    """What the figures hold for."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
-        model = names[0].partition(":")[2].strip() if names else model
-    return f"{model}, client on 1 of {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def fetch(urls: str, folder: str) -> None:
@@ -242,7 +233,7 @@ def _peer(python: str, script: str, settings: str, urls: str, out: str) -> list[
 
 def figures(found: dict[str, list[tuple[float, float]]], version: str) -> list[Figure]:
     """The medians, ours against each way of the peer."""
-    here, lines = machine(), []
+    here, lines = machine("client on 1"), []
     for place, unit in enumerate(("images per CPU-second", "images/s")):
         median = {name: statistics.median(r[place] for r in runs) for name, runs in found.items()}
         lines.append(Figure("fetch, verified", median["ours"], unit, None, None, here))

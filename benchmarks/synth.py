@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import cProfile
 import json
-import os
-import platform
 import pstats
 import resource
 import statistics
@@ -26,6 +24,7 @@ from pathlib import Path
 import _counts
 import _recall
 import numpy as np
+from _machine import machine
 
 from facecurate.synth.render import render_photo
 from facecurate.synth.spec import IDENTITIES, PhotoSpec, random_face
@@ -55,16 +54,6 @@ class Speed:
     fastest: float
     unit: str = "faces/s"
     bar: float | None = None
-
-
-def machine() -> str:
-    """What the rates hold for."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
-        model = names[0].partition(":")[2].strip() if names else model
-    return f"{model}, 1 of {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def spent() -> float:

@@ -7,26 +7,17 @@ import numpy as np
 
 from facecurate.synth import template as head
 from facecurate.synth.template import Floats, Template, bump, smooth
+from facecurate.synth.template import across as _x
+from facecurate.synth.template import down as _y
+from facecurate.synth.template import pair as _pair
 
 Field = Callable[[Template], tuple[Floats | float, Floats | float, Floats | float]]
 _EYE_X = head.EYE[0]
 
 
-def _x(t: Template) -> Floats:
-    return np.asarray(t.frontal[:, 0])
-
-
-def _y(t: Template) -> Floats:
-    return np.asarray(t.frontal[:, 1])
-
-
 def _side(t: Template) -> Floats:
     """-1 on the image's left, 1 on its right, smooth between the eyes so that no skin is folded."""
     return np.asarray(np.clip(_x(t) / 0.15, -1.0, 1.0))
-
-
-def _pair(t: Template, x: float, y: float, sx: float, sy: float) -> Floats:
-    return bump(t, x, y, sx, sy, both=True)
 
 
 def _eyes(t: Template) -> Floats:

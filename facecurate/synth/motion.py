@@ -13,6 +13,9 @@ import numpy as np
 from facecurate.synth import template as head
 from facecurate.synth.facs import ACTION_UNITS, STRONGEST, Strengths
 from facecurate.synth.template import Floats, Template, bump, smooth
+from facecurate.synth.template import across as _x
+from facecurate.synth.template import down as _y
+from facecurate.synth.template import pair as _pair
 
 Parts = tuple[Floats | float, Floats | float, Floats | float]
 Field = Callable[[Template], Parts]
@@ -24,21 +27,9 @@ _LIDS = (5, 7, 43)  # units that never differ between the sides
 REACH = 0.05  # standard deviation of how much further one person's units reach than another's
 
 
-def _x(t: Template) -> Floats:
-    return np.asarray(t.frontal[:, 0])
-
-
-def _y(t: Template) -> Floats:
-    return np.asarray(t.frontal[:, 1])
-
-
 def _side(t: Template) -> Floats:
     """-1 on the image's left, 1 on its right, smooth over the nose's ridge."""
     return np.asarray(np.clip(_x(t) / 0.06, -1.0, 1.0))
-
-
-def _pair(t: Template, x: float, y: float, sx: float, sy: float) -> Floats:
-    return bump(t, x, y, sx, sy, both=True)
 
 
 def _below_lips(t: Template) -> Floats:

@@ -151,6 +151,21 @@ class Template:
     face: NDArray[np.bool_]  # (N,) vertices that span the face's box
 
 
+def across(t: "Template") -> Floats:
+    """(N,) frontal x of every vertex."""
+    return np.asarray(t.frontal[:, 0])
+
+
+def down(t: "Template") -> Floats:
+    """(N,) frontal y of every vertex."""
+    return np.asarray(t.frontal[:, 1])
+
+
+def pair(t: "Template", x: float, y: float, sx: float, sy: float) -> Floats:
+    """(N,) a hill on either side of the face: see :func:`bump`."""
+    return bump(t, x, y, sx, sy, both=True)
+
+
 def bump(t: "Template", x: float, y: float, sx: float, sy: float, *, both: bool = False) -> Floats:
     """(N,) a Gaussian hill at frontal (x, y), ``both``: and at (-x, y)."""
     rise = np.exp(-0.5 * ((t.frontal[:, 1] - y) / sy) ** 2) * t.front

@@ -53,6 +53,6 @@ def curve(cells: Sequence[Finished]) -> str:
             means = np.mean([[one["nme"][scored] for one in draw] for draw in looks], axis=0)
             axes.plot([one["step"] for one in looks[0]], means, marker="o", label=name)
         axes.set(xlabel="steps", ylabel="NME, percent")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
         axes.legend(frameon=False, fontsize=8)
     return svg[0]
