@@ -17,7 +17,8 @@ from PIL import Image
 from facecurate import detect as module
 from facecurate import faces, images, tars
 from facecurate.datasets.annotated import Annotated, GivenFace
-from facecurate.detect import MATCH_IOU, _with_labels, detect, match
+from facecurate.detect import detect
+from facecurate.detect.found import MATCH_IOU, match, with_labels
 from facecurate.errors import FacecurateError, SettingsError, UsageError
 from facecurate.faces.align import ARCFACE, map_points
 from facecurate.faces.base import Detection
@@ -176,7 +177,7 @@ def test_unmatched_given_rows_become_dropped_faces() -> None:
         labelled([1, 0, 11, 10], "near"),
         labelled(None, "nowhere"),
     ]
-    found = _with_labels(detections, given)
+    found = with_labels(detections, given)
     told = [(f.labels.get("label_identity"), f.reason, f.score) for f in found]
     assert told == [
         ("near", None, 0.9),

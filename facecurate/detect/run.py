@@ -1,0 +1,86 @@
+"""The verb: which photos are read, what finds the faces, where they go."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+from facecurate.detect.part import detect_part
+from facecurate.errors import FacecurateError, UsageError
+from facecurate.faces import CROPS, load_detector
+from facecurate.pool import PartTask, Pool, run_step
+from facecurate.stats import Stats
+from facecurate.workers import Progress, silent
+from facecurate.workspace import Dataset
+
+
+def detect(
+    dataset: Dataset,
+    *,
+    detector: str = "retinaface-mobile",
+    weights: str | None = None,
+    crop: str = "box",
+    crop_size: int = 256,
+    min_face: float = 40,
+    threshold: float | None = None,
+    device: str = "cpu",
+    workers: int = 0,
+    redo: bool = False,
+    progress: Progress = silent,
+) -> Stats:
+    """Finds the faces of every photo and writes ``faces/`` (``faces-arcface112/`` for that crop).
+
+    ``min_face``: longer side of the box in photo pixels below which a face is dropped;
+    ``crop_size``: largest side of a ``box`` crop. Raises SettingsError for other settings than
+    before, FacecurateError for a detector that cannot run.
+    """
+    if crop not in CROPS:
+        raise UsageError(f"no crop '{crop}': choose one of {', '.join(CROPS)}")
+    if crop_size < 16:
+        raise UsageError(f"--crop-size {crop_size} leaves nothing to see: give at least 16")
+    photos = Pool(dataset.path("photos"))
+    if not photos.stems():
+        raise FacecurateError(f"{dataset.name} has no photos: 'facecurate import FOLDER'")
+    with dataset.lock("detect") as taken_over:
+        source = photos
+        options: dict[str, Any] = {"name": detector, "weights": weights, "device": device}
+        finder: dict[str, Any] = {}
+        if crop != "box" and dataset.has("faces"):
+            source, options = Pool(dataset.path("faces")), {"name": "faces"}
+        else:
+            model = load_detector(detector, weights=weights, threshold=threshold, device=device)
+            finder, options = dict(model.settings), {**options, "threshold": threshold}
+        settings = {"finder": finder, "crop": crop, "crop_size": crop_size, "min_face": min_face}
+        target = Pool(dataset.path("faces" if crop == "box" else f"faces-{crop}"))
+        stats = run_step(
+            source,
+            target,
+            _MakePart(json.dumps(options), photos.url),
+            tool="detect",
+            settings=settings,
+            beside=[photos] if source is not photos else [],
+            workers=workers,
+            redo=redo,
+            progress=progress,
+        )
+        remark = "boxes of faces/ taken, no detector ran" if source is not photos else ""
+        return stats.noted(taken_over or "", remark)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _MakePart:
+    """The part function with what a worker needs and the part's settings must not hold.
+
+    Where the weights lie and on which device they run does not enter the settings: the weights'
+    digest does.
+    """
+
+    options: str  # JSON
+    photos: str  # url
+
+    def __call__(self, task: PartTask, tick: Callable[[int], None]) -> None:
+        detect_part(task, json.loads(self.options), Pool(self.photos), tick)
+
+
