@@ -243,6 +243,33 @@ def test_an_image_host_that_only_slows_us_down_ends_the_run_with_75(tmp_path: Pa
         check_stored(found)
 
 
+@pytest.mark.parametrize(("form", "runs"), [(None, 1), ("86400", 3)], ids=["429", "a day"])
+def test_one_address_that_is_always_refused_costs_its_own_photo_and_not_the_crawl(
+    tmp_path: Path, form: str | None, runs: int
+) -> None:
+    with flickr(tmp_path / "a", photos=60) as found:
+        found.crawl()
+        victim = sorted(stored(found.dataset))[5]
+        rest = stored(found.dataset) - {victim}
+    fault = Fault("429", f"/{victim.removeprefix('flickr-')}_", value=form)
+    with flickr(tmp_path / "b", photos=60, faults=[fault]) as found:
+        for _ in range(runs - 1):
+            with pytest.raises(StoppedError):
+                found.crawl()
+            found.clock.sleep(86_400)
+        stats = found.crawl()
+        assert stored(found.dataset) == rest
+        assert stats.counts["photos"].dropped["unreachable"] == 1
+        before = found.clock.time(), len(found.standin.requests)
+        found.crawl()  # one more try, and no pause for the host
+        assert found.clock.time() - before[0] < 60
+        again = [r for r in found.standin.requests[before[1] :] if ".jpg" in r.path]
+        assert len(again) == 1
+        found.standin.set_faults([])
+        found.crawl()
+        assert victim in stored(found.dataset)
+
+
 def test_windows_in_no_order_and_short_totals_still_bring_everything(tmp_path: Path) -> None:
     odd = Behaviour(unordered=20, total_bias=0.2, jitter=0.05)
     with flickr(tmp_path, photos=300, behaviour=odd) as found:
