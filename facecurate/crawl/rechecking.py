@@ -222,7 +222,7 @@ class _Recheck:
         count = Count(before, before - dropped.total(), dict(sorted(dropped.items())))
         parts = {one.part for one in self._removed if one.part is not None}
         notes = self._settled.notes()
-        notes += [f"{counted(self._asked, 'photo')} asked about by itself"]
+        notes += [f"{counted(self._asked, 'photo')} asked about one by one"]
         if parts:
             notes.append(
                 f"{counted(len(parts), 'part')} of photos written anew: run detect and the steps "

@@ -18,6 +18,7 @@ from facecurate.fetch import FetchSettings, ImageFetcher, Robots
 from facecurate.flickr import licenses
 from facecurate.flickr.budget import Budgets, Limit, api_bucket
 from facecurate.flickr.client import FlickrClient
+from facecurate.flickr.clock import Clock
 from facecurate.flickr.failures import CallFailure
 from facecurate.flickr.photos import Photos
 from facecurate.flickr.state import NAME, State
@@ -28,10 +29,19 @@ LONG = 30.0  # seconds of pause that are worth a line
 
 
 class HostBudgets:
-    """The budgets of image hosts: each has the same limit, known when it is first asked."""
+    """The budgets of image hosts: each has the same limit, known when it is first asked.
 
-    def __init__(self, budgets: Budgets, limit: Limit) -> None:
-        self._budgets, self._limit = budgets, limit
+    ``say``: of long pauses, from any thread.
+    """
+
+    def __init__(
+        self,
+        budgets: Budgets,
+        limit: Limit,
+        clock: Clock,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._budgets, self._limit, self._clock, self._say = budgets, limit, clock, say
 
     def take(self, bucket: str, cost: int = 1) -> float:
         """Seconds to wait before a request; its place is taken."""
@@ -41,6 +51,9 @@ class HostBudgets:
     def block(self, bucket: str, seconds: float, reason: str) -> None:
         """Lets nothing out for so long, in all processes."""
         self._budgets.block(bucket, seconds, reason)
+        if seconds >= LONG:
+            host, until = bucket.removeprefix("img:"), day(self._clock.time() + seconds)
+            self._say(f"{host} asks for a pause ({reason}): no image of it until {until}")
 
     def blocked(self, bucket: str) -> float:
         """Seconds until the block ends; 0 if there is none."""
@@ -108,7 +121,7 @@ def opened(
         try:
             _settle_size(state, settings.size)
             api.failed = _recorder(state, access, say)
-            yield _assembled(dataset, settings, access, api, budgets, state)
+            yield _assembled(dataset, settings, access, api, budgets, state, say)
         finally:
             state.close()
 
@@ -120,12 +133,13 @@ def _assembled(
     api: Api,
     budgets: Budgets,
     state: State,
+    say: Callable[[str], None],
 ) -> Run:
     taken, notes = allowed(api, settings)
     sieve = Sieve(taken, settings.size, settings.gate, tombstones(dataset.workspace))
     photos, clock = Photos(state), access.clock
     asker = Asker(api, sieve)
-    hosts = HostBudgets(budgets, access.image_limit(settings.image_rate))
+    hosts = HostBudgets(budgets, access.image_limit(settings.image_rate), clock, say)
     fetch = _fetch_settings(dataset, settings, access)
     fetcher = ImageFetcher(fetch, hosts, Robots(clock=clock), clock=clock)
     return Run(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from crawled import CONTACT, OPEN, check_stored, flickr, rows, stored
+from crawled import CONTACT, OPEN, check_stored, flickr, rows, settings, stored
 from flickr_standin import Behaviour, Fault
 
 import facecurate.pool
+from facecurate.crawl import crawl
 from facecurate.errors import FacecurateError, SettingsError, StoppedError
 from facecurate.flickr.gate import MINORS
 from facecurate.flickr.licenses import LICENSES
@@ -102,6 +104,8 @@ def test_other_words_or_another_size_under_the_same_name_are_refused(tmp_path: P
         found.crawl(limit=3)
         with pytest.raises(SettingsError, match="queries"):
             found.crawl(queries=("humans",))
+        with pytest.raises(SettingsError, match="until = none, now it is 2030-01-02 00:00 UTC"):
+            found.crawl(until=1893542400)
         with pytest.raises(SettingsError, match="size"):
             found.crawl(size="l")
 
@@ -268,6 +272,16 @@ def test_one_address_that_is_always_refused_costs_its_own_photo_and_not_the_craw
         found.standin.set_faults([])
         found.crawl()
         assert victim in stored(found.dataset)
+
+
+def test_a_long_pause_of_an_image_host_is_told(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with flickr(tmp_path, photos=60, faults=[Fault("429", r"\.jpg", nth=3)]) as found:
+        crawl(found.dataset, settings(), found.access, lines.append)
+    (line,) = lines
+    assert re.fullmatch(
+        r"127\.0\.0\.1:\d+ asks for a pause \(throttled 429\): no image of it until .* UTC", line
+    )
 
 
 def test_windows_in_no_order_and_short_totals_still_bring_everything(tmp_path: Path) -> None:
