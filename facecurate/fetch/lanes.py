@@ -200,6 +200,9 @@ class Lanes:
         elif got.kind is Kind.TRANSIENT:
             silent = got.reason is not None and final_reason(got.reason) == "unreachable"
             lane.misses = lane.misses + 1 if silent else 0  # else it answered, with bad bytes
+            asked = got.retry_after or 0.0
+            if got.reason == "denied" and 0 < asked <= self._settings.longest_pause:
+                self._budgets.block(lane.bucket, asked, "denied")  # its word is kept all the same
             if lane.misses >= self._settings.most_misses:
                 self._throttled(lane, got.retry_after, f"{lane.misses} failures in a row", False)
         elif got.kind is not Kind.REFUSED:

@@ -436,6 +436,18 @@ def test_an_image_that_alone_is_refused_pauses_its_host_twice_and_no_more():
     assert 60 + 60 <= slept <= 75 + 75 + 1
 
 
+@pytest.mark.parametrize(("asked", "paused"), [(300, True), (86400, False)])
+def test_the_pause_that_an_image_alone_asks_for_is_kept_unless_it_is_absurd(asked, paused):
+    clock = FakeClock()
+    budgets = LocalBudgets(per_second=100.0, clock=clock)
+    refusal = reply(TOO_MANY, "429 Too Many Requests", f"Retry-After: {asked}")
+    with serving(a=refusal) as server:
+        image = dataclasses.replace(server.wanted("/a")[0], tries=2)
+        fetcher = ImageFetcher(server.settings(), budgets, clock=clock)
+        assert one_by_one(fetcher, [image]) == ["denied"]
+    assert (budgets.blocked(f"img:{server.host}") > 250) == paused
+
+
 def test_images_that_are_refused_together_pause_their_host_each_time():
     clock = FakeClock()
     with serving(a=REFUSAL, b=REFUSAL) as server:
