@@ -14,6 +14,7 @@ from flickr_standin import Behaviour, Fault
 import facecurate.pool
 from facecurate.crawl import crawl
 from facecurate.errors import FacecurateError, SettingsError, StoppedError
+from facecurate.flickr.budget import Budgets, api_bucket
 from facecurate.flickr.gate import MINORS
 from facecurate.flickr.licenses import LICENSES
 from facecurate.inspect import verify
@@ -245,6 +246,21 @@ def test_an_image_host_that_only_slows_us_down_ends_the_run_with_75(tmp_path: Pa
         found.clock.sleep(86_400)
         found.crawl()
         check_stored(found)
+
+
+def test_pauses_that_an_earlier_run_was_asked_for_are_told_by_the_next(tmp_path: Path) -> None:
+    with flickr(tmp_path, photos=60) as found:
+        budgets = Budgets(found.access.state_folder, found.clock)
+        budgets.block(api_bucket(found.access.key), 1800, "throttled")
+        budgets.block(f"img:{found.access.image_host}", 3200, "throttled 429")
+        budgets.close()
+        lines: list[str] = []
+        crawl(found.dataset, settings(), found.access, lines.append)
+    assert [line.partition(":")[0] for line in lines] == [
+        "Flickr had asked for a pause",
+        "127.0.0.1",
+    ]
+    assert "asks for a pause (of before): no image of it until" in lines[1]
 
 
 @pytest.mark.parametrize(("form", "runs"), [(None, 1), ("86400", 3)], ids=["429", "a day"])
