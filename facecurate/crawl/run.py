@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from facecurate.crawl.asking import Asker
-from facecurate.crawl.calls import SEARCH, Api, Failed
+from facecurate.crawl.calls import LONG, SEARCH, Api, Failed
 from facecurate.crawl.downloads import Downloads
 from facecurate.crawl.pack import Packer, Spool
 from facecurate.crawl.settings import IMAGE_HOSTS, Access, CrawlSettings, day
@@ -18,29 +18,50 @@ from facecurate.fetch import FetchSettings, ImageFetcher, Robots
 from facecurate.flickr import licenses
 from facecurate.flickr.budget import Budgets, Limit, api_bucket
 from facecurate.flickr.client import FlickrClient
+from facecurate.flickr.clock import Clock
 from facecurate.flickr.failures import CallFailure
 from facecurate.flickr.photos import Photos
 from facecurate.flickr.state import NAME, State
 from facecurate.flickr.windows import Enumerator
 from facecurate.workspace import Dataset, tombstones
 
-LONG = 30.0  # seconds of pause that are worth a line
-
 
 class HostBudgets:
-    """The budgets of image hosts: each has the same limit, known when it is first asked."""
+    """The budgets of image hosts: each has the same limit, known when it is first asked.
 
-    def __init__(self, budgets: Budgets, limit: Limit) -> None:
-        self._budgets, self._limit = budgets, limit
+    ``say``: of long pauses, from any thread.
+    """
+
+    def __init__(
+        self,
+        budgets: Budgets,
+        limit: Limit,
+        clock: Clock,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._budgets, self._limit, self._clock, self._say = budgets, limit, clock, say
+        self._told = 0.0  # until when
 
     def take(self, bucket: str, cost: int = 1) -> float:
         """Seconds to wait before a request; its place is taken."""
         self._budgets.limit(bucket, self._limit)
-        return self._budgets.take(bucket, cost)
+        wait = self._budgets.take(bucket, cost)
+        if wait >= LONG and (left := self._budgets.blocked(bucket)) >= LONG:
+            self._tell(bucket, left, "of before")
+        return wait
 
     def block(self, bucket: str, seconds: float, reason: str) -> None:
         """Lets nothing out for so long, in all processes."""
         self._budgets.block(bucket, seconds, reason)
+        if seconds >= LONG:
+            self._tell(bucket, seconds, reason)
+
+    def _tell(self, bucket: str, seconds: float, reason: str) -> None:
+        until = self._clock.time() + seconds
+        if until > self._told + 1:
+            self._told = until
+            host = bucket.removeprefix("img:")
+            self._say(f"{host} asks for a pause ({reason}): no image of it until {day(until)}")
 
     def blocked(self, bucket: str) -> float:
         """Seconds until the block ends; 0 if there is none."""
@@ -107,8 +128,8 @@ def opened(
         state = State(dataset.path(NAME))
         try:
             _settle_size(state, settings.size)
-            api.failed = _recorder(state, access, say)
-            yield _assembled(dataset, settings, access, api, budgets, state)
+            api.failed, api.say = _recorder(state, access, say), say
+            yield _assembled(dataset, settings, access, api, budgets, state, say)
         finally:
             state.close()
 
@@ -120,12 +141,13 @@ def _assembled(
     api: Api,
     budgets: Budgets,
     state: State,
+    say: Callable[[str], None],
 ) -> Run:
     taken, notes = allowed(api, settings)
     sieve = Sieve(taken, settings.size, settings.gate, tombstones(dataset.workspace))
     photos, clock = Photos(state), access.clock
     asker = Asker(api, sieve)
-    hosts = HostBudgets(budgets, access.image_limit(settings.image_rate))
+    hosts = HostBudgets(budgets, access.image_limit(settings.image_rate), clock, say)
     fetch = _fetch_settings(dataset, settings, access)
     fetcher = ImageFetcher(fetch, hosts, Robots(clock=clock), clock=clock)
     return Run(
