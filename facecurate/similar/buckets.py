@@ -93,7 +93,7 @@ def _seek(
         word = x[row]
         while place < stop:
             if near(word, y, place, limit):
-                return row, np.int64(place)
+                return row, int(place)
             place += np.uint64(TILE)
         row += 1
         place = np.uint64(max(left, row + 1) if upper else left)
@@ -138,7 +138,7 @@ def _tell(
             continue
         known = False
         for s in range(len(earlier)):
-            w = np.int64(earlier[s, 0])
+            w = int(earlier[s, 0])
             differ = x[w * x_step + row] ^ y[w * y_step + column]
             known |= bits((differ >> earlier[s, 1]) & earlier[s, 2]) <= earlier[s, 3]
         if not known:

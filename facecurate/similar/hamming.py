@@ -2,8 +2,8 @@
 
 Hashes are rows of bytes, (N, B) uint8 with B a multiple of 8. The join is one by substrings
 (``plan``) or compares every pair, whichever the data make cheaper; its pairs come in chunks, so
-that a caller who filters them never holds all of them. Equal hashes are the caller's to collapse first (``distinct``), else a million equal
-ones make half a million million pairs.
+that a caller who filters them never holds all of them. Equal hashes are the caller's to collapse
+first (``distinct``), else a million equal ones make half a million million pairs.
 """
 
 from collections.abc import Iterator

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from facecurate.similar import plan as plans
 from facecurate.similar.buckets import gather, histogram, permute, search
-from facecurate.similar.plan import Plan, Substring
 from facecurate.similar.lanes import TILE
+from facecurate.similar.plan import Plan, Substring
 
 Words = NDArray[np.uint64]
 Index = NDArray[np.int64]

@@ -38,12 +38,7 @@ def bits(word: np.uint64) -> np.uint64:
     return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
-@intrinsic
-def near(context: Any, word: Any, row: Any, start: Any, limit: Any) -> Any:
-    """Whether one of ``row[start : start + TILE]`` differs from ``word`` in at most ``limit`` bits.
-
-    Written ``near(word, row, start, limit)``: uint64, (N,) uint64, uint64, uint64.
-    """
+def _typed(context: Any, word: Any, row: Any, start: Any, limit: Any) -> Any:
     signature = types.boolean(types.uint64, row, types.uint64, types.uint64)
     return signature, _near
 
@@ -55,7 +50,8 @@ def _near(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     place = builder.bitcast(builder.gep(data, [start]), vector.as_pointer())
     differ = builder.xor(builder.load(place, align=8), _splat(builder, word, vector))
     kind = ir.FunctionType(vector, [vector])
-    count = cgutils.get_or_insert_function(builder.module, kind, f"llvm.ctpop.v{TILE}i64")
+    insert: Any = cgutils.get_or_insert_function
+    count = insert(builder.module, kind, f"llvm.ctpop.v{TILE}i64")
     close = builder.icmp_unsigned(
         "<=", builder.call(count, [differ]), _splat(builder, limit, vector)
     )
@@ -66,4 +62,13 @@ def _near(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
 def _splat(builder: Any, value: Any, vector: Any) -> Any:
     empty = ir.Constant(vector, ir.Undefined)
     one = builder.insert_element(empty, value, ir.IntType(32)(0))
-    return builder.shuffle_vector(one, empty, ir.Constant(ir.VectorType(ir.IntType(32), TILE), None))
+    return builder.shuffle_vector(
+        one, empty, ir.Constant(ir.VectorType(ir.IntType(32), TILE), None)
+    )
+
+
+near: Any = intrinsic(_typed)
+"""``near(word, row, start, limit)``: uint64, (N,) uint64, uint64, uint64.
+
+Whether one of ``row[start : start + TILE]`` differs from ``word`` in at most ``limit`` bits.
+"""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
 
-# Nanoseconds of one thread, measured on an AMD EPYC (Zen 5) at 2.6 GHz nominal; only their ratios matter.
+# Nanoseconds of one thread, measured on an AMD EPYC (Zen 5); only their ratios matter.
 _PAIR = 0.055  # a pair of 64-bit words compared inside a bucket, or by brute force
 _ROW = 1.3  # a row led to a bucket
 _NEAR_PROBE, _FAR_PROBE = 2.0, 9.0  # a bucket looked up: its table in the L2 cache, or beyond

@@ -23,7 +23,7 @@ def words(seed: int, centres: int, copies: int, width: int, flips: int) -> np.nd
 
 
 def skewed(seed: int, rows: int) -> np.ndarray:
-    """Hashes of which three in four have the same lower half, and the others little of their own."""
+    """Hashes of which three in four share their lower half, and the others have few bits."""
     x = np.random.default_rng(seed).integers(0, 2**64, (rows, 1), dtype=np.uint64)
     return np.where(np.arange(rows)[:, None] % 4 > 0, x >> np.uint64(32) << np.uint64(32), x >> 40)
 
@@ -40,9 +40,7 @@ def joined(x: np.ndarray, y: np.ndarray | None, distance: int, how: Plan, chunk:
 def faiss_pairs(x: np.ndarray, y: np.ndarray, distance: int) -> set[tuple[int, int, int]]:
     index = faiss.IndexBinaryFlat(64 * x.shape[1])
     index.add(np.ascontiguousarray(y).view(np.uint8))
-    limits, apart, others = index.range_search(
-        np.ascontiguousarray(x).view(np.uint8), distance + 1
-    )
+    limits, apart, others = index.range_search(np.ascontiguousarray(x).view(np.uint8), distance + 1)
     rows = np.repeat(np.arange(len(x)), np.diff(limits.astype(np.int64)))
     return {(int(i), int(j), int(d)) for i, j, d in zip(rows, others, apart, strict=True)}
 
@@ -78,7 +76,9 @@ def test_long_hashes_of_two_sets_join_as_in_faiss(substrings: tuple[Substring, .
     st.integers(0, 10),
 )
 @settings(max_examples=40, deadline=None)
-def test_any_hashes_and_their_near_copies(rows: list[int], turned: list[int], distance: int) -> None:
+def test_any_hashes_and_their_near_copies(
+    rows: list[int], turned: list[int], distance: int
+) -> None:
     copies = [row ^ (1 << bit) for row, bit in zip(rows, turned, strict=False)]
     x = np.array(rows + copies, np.uint64)[:, None]
     found = joined(x, None, distance, shuffled(FOUR, 1))
