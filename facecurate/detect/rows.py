@@ -15,6 +15,8 @@ from facecurate.faces.quality import brightness, pose_from_points, sharpness
 from facecurate.records import Face, face_key
 
 
+
+
 def cropped(
     found: Found,
     photo_id: str,

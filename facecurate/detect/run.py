@@ -82,3 +82,5 @@ class _MakePart:
 
     def __call__(self, task: PartTask, tick: Callable[[int], None]) -> None:
         detect_part(task, json.loads(self.options), Pool(self.photos), tick)
+
+

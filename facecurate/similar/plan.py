@@ -24,12 +24,13 @@ _ROW = 1.3  # a row led to a bucket
 _NEAR_PROBE, _FAR_PROBE = 2.0, 9.0  # a bucket looked up: its table in the L2 cache, or beyond
 _SORT = 15.0  # a row put into its bucket
 _IN_CACHE = 1 << 17  # places of a table that a core's own cache holds
-_BRUTE_NS = 2e7  # comparing everything takes less than planning
+_BRUTE_NS = 5e7  # comparing everything takes less than planning
 
 _MOST_BITS = 22  # of a substring: a table of 32 MB
 _LEAST_BITS = 8
+_SPARSE = 8  # buckets for each row at most: more are empty, and looked up all the same
 _RADII = 4  # 0 to 3; wider balls never pay
-_SAMPLE = 2048  # rows whose surroundings are counted
+_SAMPLE = 1024  # rows whose surroundings are counted
 _COUNTED = 1 << 20  # rows in the histograms of a plan
 
 
@@ -85,6 +86,8 @@ def choose(x: Words, y: Words | None, distance: int) -> Plan:
     rows, counted = _strided(x, _SAMPLE), _strided(other, _COUNTED)
     informative = _entropy(counted)
     for sizes in _cuts(width):
+        if 1 << max(map(max, sizes)) > _SPARSE * max(len(x), len(other)):
+            continue
         places = _dealt(informative, sizes)
         tables = Plan(places, ()).tables
         keys, table = permute(rows, tables), permute(counted, tables)
