@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from collections.abc import Callable
 import _imagededup
 import numpy as np
 from _figures import Figure
-from _machine import machine
+from _machine import machine, peak_gib
 from _portraits import portraits
 
 from facecurate.similar import hamming
@@ -104,7 +103,7 @@ def alone(count: int) -> None:
     began = time.perf_counter()
     pairs = join(hashes)
     took = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_gib()
     print(json.dumps([took, pairs, peak]))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from _figures import Figure
-from _machine import machine
+from _machine import machine, peak_gib
 
 from facecurate.similar import neighbours
 from facecurate.workers import usual_workers
@@ -56,7 +55,7 @@ def alone(path: str, queries: int) -> None:
     search = neighbours.prepare(vectors, SIMILARITY)
     found = [(part.i * len(vectors) + part.j) for part in search.pairs()]
     took = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_gib()
     began = time.perf_counter()
     few = neighbours.prepare(vectors[:EXACT], SIMILARITY, exact_below=EXACT + 1)
     sum(len(part.i) for part in few.pairs())

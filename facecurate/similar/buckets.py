@@ -18,6 +18,16 @@ Index = NDArray[np.int64]
 
 
 @compiled
+def apart(x: Words, y: Words) -> Index:
+    """(N,) distances between the rows of two (N, W) arrays, one to one."""
+    out = np.zeros(len(x), np.int64)
+    for row in range(len(x)):
+        for w in range(x.shape[1]):
+            out[row] += np.int64(bits(x[row, w] ^ y[row, w]))
+    return out
+
+
+@compiled
 def permute(words: Words, tables: Words) -> Words:
     """(N, W) words -> (W, N + TILE) words whose bits are moved as ``tables`` say.
 

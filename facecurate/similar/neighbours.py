@@ -4,8 +4,9 @@ Below ``EXACT_BELOW`` vectors every pair is computed, in blocks. Above it vector
 cells (``cells``), and what that misses is measured: some vectors are compared with all others,
 and half of the pairs so found set the margin within which a vector is listed in further cells,
 the other half says how many are found. Cosines are computed again in float64 from the vectors,
-so which pairs are told does not depend on the precision of the products. Vectors may be mapped
-from a file: a block of them is read at a time.
+so the rounding of a product decides no pair, though it may move a vector to another cell.
+Vectors may be mapped from a file: a block of them is read at a time. Equal vectors are the
+caller's to collapse first: a hundred thousand equal ones make five thousand million pairs.
 """
 
 from collections.abc import Iterator
