@@ -8,7 +8,7 @@ zeros follow the last one, so that a tile may be read past the end of a bucket.
 import numpy as np
 from numpy.typing import NDArray
 
-from facecurate.similar.lanes import TILE, bits, compiled, near
+from facecurate.similar.lanes import TILE, bits, compiled, near, near_four
 
 PANEL = 2048
 """Rows of a long bucket that all others are compared with in turn: 16 KB a word stay in L1."""
@@ -117,19 +117,33 @@ def _seek_wide(
 ) -> tuple[int, int]:  # fmt: skip
     """``_seek`` for rows of several words."""
     x_step, y_step = np.uint64(len(x) // width), np.uint64(len(y) // width)
-    apart = np.empty(TILE, np.uint64)
+    place, stop = np.uint64(at), np.uint64(right)
     while row < end:
-        for start in range(at, right, TILE):
-            apart[:] = np.uint64(0)
-            for w in range(np.uint64(width)):
-                word = x[w * x_step + np.uint64(row)]
-                for lane in range(np.uint64(TILE)):
-                    apart[lane] += bits(word ^ y[w * y_step + np.uint64(start) + lane])
-            if apart.min() <= limit:
-                return row, start
+        while place < stop:
+            if width == 4:
+                if near_four(x, np.uint64(row), x_step, y, place, y_step, limit):
+                    return row, int(place)
+            elif _any_near(x, row, x_step, y, place, y_step, width, limit):
+                return row, int(place)
+            place += np.uint64(TILE)
         row += 1
-        at = max(left, row + 1) if upper else left
+        place = np.uint64(max(left, row + 1) if upper else left)
     return row, left
+
+
+@compiled
+def _any_near(
+    x: Words, row: int, x_step: np.uint64, y: Words, place: np.uint64, y_step: np.uint64,
+    width: int, limit: np.uint64,
+) -> bool:  # fmt: skip
+    """``near_four`` for any number of words."""
+    for lane in range(np.uint64(TILE)):
+        total = np.uint64(0)
+        for w in range(np.uint64(width)):
+            total += bits(x[w * x_step + np.uint64(row)] ^ y[w * y_step + place + lane])
+        if total <= limit:
+            return True
+    return False
 
 
 @compiled

@@ -39,36 +39,68 @@ def bits(word: np.uint64) -> np.uint64:
 
 
 def _typed(context: Any, word: Any, row: Any, start: Any, limit: Any) -> Any:
-    signature = types.boolean(types.uint64, row, types.uint64, types.uint64)
-    return signature, _near
+    return types.boolean(types.uint64, row, types.uint64, types.uint64), _near
 
 
 def _near(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     word, row, start, limit = arguments
-    vector = ir.VectorType(ir.IntType(64), TILE)
     data = context.make_array(signature.args[1])(context, builder, row).data
-    place = builder.bitcast(builder.gep(data, [start]), vector.as_pointer())
-    differ = builder.xor(builder.load(place, align=8), _splat(builder, word, vector))
-    kind = ir.FunctionType(vector, [vector])
-    insert: Any = cgutils.get_or_insert_function
-    count = insert(builder.module, kind, f"llvm.ctpop.v{TILE}i64")
-    close = builder.icmp_unsigned(
-        "<=", builder.call(count, [differ]), _splat(builder, limit, vector)
+    return _any_within(builder, _counted(builder, word, data, start), limit)
+
+
+def _typed_four(
+    context: Any, x: Any, row: Any, x_step: Any, y: Any, start: Any, y_step: Any, limit: Any
+) -> Any:
+    place = types.uint64
+    return types.boolean(x, place, place, y, place, place, types.uint64), _near_four
+
+
+def _near_four(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    x, row, x_step, y, start, y_step, limit = arguments
+    ours = context.make_array(signature.args[0])(context, builder, x).data
+    theirs = context.make_array(signature.args[3])(context, builder, y).data
+    counts = None
+    for _ in range(4):
+        word = builder.load(builder.gep(ours, [row]))
+        count = _counted(builder, word, theirs, start)
+        counts = count if counts is None else builder.add(counts, count)
+        row, start = builder.add(row, x_step), builder.add(start, y_step)
+    return _any_within(builder, counts, limit)
+
+
+def _counted(builder: Any, word: Any, data: Any, start: Any) -> Any:
+    """In how many bits each of TILE words from ``start`` on differs from ``word``."""
+    place = builder.bitcast(builder.gep(data, [start]), _VECTOR.as_pointer())
+    differ = builder.xor(builder.load(place, align=8), _splat(builder, word))
+    kind, insert = ir.FunctionType(_VECTOR, [_VECTOR]), cgutils.get_or_insert_function
+    count = insert(builder.module, kind, f"llvm.ctpop.v{TILE}i64")  # type: ignore[no-untyped-call]
+    return builder.call(count, [differ])
+
+
+def _any_within(builder: Any, counts: Any, limit: Any) -> Any:
+    close = builder.icmp_unsigned("<=", counts, _splat(builder, limit))
+    return builder.icmp_unsigned(
+        "!=", builder.bitcast(close, ir.IntType(TILE)), ir.IntType(TILE)(0)
     )
-    mask = builder.bitcast(close, ir.IntType(TILE))
-    return builder.icmp_unsigned("!=", mask, ir.IntType(TILE)(0))
 
 
-def _splat(builder: Any, value: Any, vector: Any) -> Any:
-    empty = ir.Constant(vector, ir.Undefined)
+def _splat(builder: Any, value: Any) -> Any:
+    empty = ir.Constant(_VECTOR, ir.Undefined)
     one = builder.insert_element(empty, value, ir.IntType(32)(0))
-    return builder.shuffle_vector(
-        one, empty, ir.Constant(ir.VectorType(ir.IntType(32), TILE), None)
-    )
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), TILE), None)
+    return builder.shuffle_vector(one, empty, zeros)
 
+
+_VECTOR = ir.VectorType(ir.IntType(64), TILE)
 
 near: Any = intrinsic(_typed)
 """``near(word, row, start, limit)``: uint64, (N,) uint64, uint64, uint64.
 
 Whether one of ``row[start : start + TILE]`` differs from ``word`` in at most ``limit`` bits.
+"""
+
+near_four: Any = intrinsic(_typed_four)
+"""``near_four(x, row, x_step, y, start, y_step, limit)``: the same for rows of four words.
+
+Word w of row r of x is ``x[w * x_step + r]``; likewise for y.
 """

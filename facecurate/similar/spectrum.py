@@ -39,7 +39,7 @@ def describe(grey: Pixels, filled: tuple[float, float], decided: float) -> tuple
     return np.packbits(bits).tobytes(), count
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _operator(pixels: int, filled: float) -> Coefficients:
     """(SMALL + LARGE, pixels) both transforms of the resized line, as functions of the line."""
     parts = []

@@ -135,3 +135,11 @@ def test_bits_that_say_nothing_are_dealt_to_all_substrings() -> None:
         bits = chosen.places[:32]
         inside = (bits >= substring.shift) & (bits < substring.shift + substring.size)
         assert inside.sum() >= substring.size // 2 - 1
+
+
+def test_hashes_of_any_number_of_words_join() -> None:
+    for width in (1, 2, 3, 4):
+        x = words(12, 120, 4, width, 5)
+        how = shuffled(tuple(Substring(0, 8 * k, 8, 1 + (k < 3)) for k in range(4)), width)
+        expected = {pair for pair in faiss_pairs(x, x, 10) if pair[0] < pair[1]}
+        assert sorted(joined(x, None, 10, how)) == sorted(expected) and len(expected) > 300
