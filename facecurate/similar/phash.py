@@ -77,8 +77,7 @@ def filled(full: int, scaled: int) -> float:
 
     JPEG decoders scale by n/8 and round up.
     """
-    eighths = min(range(1, 9), key=lambda n: abs(-(-full * n // 8) - scaled))
-    return full * eighths / 8
+    return full * max(1, min(8, 8 * scaled // full)) / 8
 
 
 def _grey(image: Pixels) -> Pixels:

@@ -33,22 +33,23 @@ def describe(grey: Pixels, filled: tuple[float, float], decided: float) -> tuple
     grey: (h, w) uint8; filled: how many of its rows and columns the picture fills: the last ones
     of a scaled decode may be filled in part; decided: see ``phash.DECIDED``.
     """
-    down = _operator(grey.shape[0], filled[0])
-    across = _operator(grey.shape[1], filled[1])
-    bits, count = _described(np.ascontiguousarray(grey), down, across.T.copy(), decided)
-    return np.packbits(bits).tobytes(), count
+    down, _ = _operator(grey.shape[0], filled[0])
+    _, across = _operator(grey.shape[1], filled[1])
+    packed, count = _described(np.ascontiguousarray(grey), down, across, decided)
+    return packed.tobytes(), count
 
 
 @lru_cache(maxsize=256)
-def _operator(pixels: int, filled: float) -> Coefficients:
-    """(SMALL + LARGE, pixels) both transforms of the resized line, as functions of the line."""
+def _operator(pixels: int, filled: float) -> tuple[Coefficients, Coefficients]:
+    """(SMALL + LARGE, pixels) both transforms of the resized line, and the same transposed."""
     parts = []
     for size in (SMALL, LARGE):
         side = size * OVERSAMPLING
         k, n = np.arange(size)[:, None], np.arange(side)[None, :]
         cosines = 2.0 * np.cos(np.pi * k * (2 * n + 1) / (2 * side))
         parts.append(cosines @ _resize(pixels, filled, side))
-    return np.concatenate(parts)
+    both = np.concatenate(parts)
+    return both, np.ascontiguousarray(both.T)
 
 
 def _resize(pixels: int, filled: float, side: int) -> Coefficients:
@@ -64,17 +65,17 @@ def _resize(pixels: int, filled: float, side: int) -> Coefficients:
 def _described(
     grey: Pixels, down: Coefficients, across: Coefficients, least: float
 ) -> tuple[NDArray[np.uint8], int]:
-    """The bits of the four hashes, (640,), and how many of the upright large one are decided."""
+    """The bytes of the four hashes, (80,), and how many bits of the third are decided."""
     half = _downwards(grey, down)
-    bits = np.empty(2 * SMALL * SMALL + 2 * LARGE * LARGE, np.uint8)
+    packed = np.zeros((2 * SMALL * SMALL + 2 * LARGE * LARGE) // 8, np.uint8)
     small = _across(half[:SMALL], across[:, :SMALL])
     large = _across(half[SMALL:], across[:, SMALL:])
-    end = SMALL * SMALL
-    _above_median(small, False, bits[:end])
-    _above_median(small, True, bits[end : 2 * end])
-    _above_median(large, False, bits[2 * end : 2 * end + LARGE * LARGE])
-    _above_median(large, True, bits[2 * end + LARGE * LARGE :])
-    return bits, decided(large, least)
+    end, last = SMALL * SMALL // 8, LARGE * LARGE // 8
+    _above_median(small, False, packed[:end])
+    _above_median(small, True, packed[end : 2 * end])
+    _above_median(large, False, packed[2 * end : 2 * end + last])
+    _above_median(large, True, packed[2 * end + last :])
+    return packed, decided(large, least)
 
 
 @compiled
@@ -108,17 +109,18 @@ def _across(half: Coefficients, across: Coefficients) -> Coefficients:
 
 
 @compiled
-def _above_median(spectrum: Coefficients, mirrored: bool, bits: NDArray[np.uint8]) -> None:
-    """One bit a coefficient; mirrored: with the sign of the odd columns turned."""
+def _above_median(spectrum: Coefficients, mirrored: bool, packed: NDArray[np.uint8]) -> None:
+    """One bit a coefficient, the first one highest; mirrored: odd columns with the other sign."""
     values = spectrum.copy()
     if mirrored:
-        values[:, 1::2] *= -1.0
+        for f in range(values.shape[0]):
+            for g in range(1, values.shape[1], 2):
+                values[f, g] = -values[f, g]
     flat = values.ravel()
-    order = np.sort(flat)
-    middle = len(flat) // 2
-    median = (order[middle - 1] + order[middle]) / 2.0
+    median = np.median(flat)
     for k in range(len(flat)):
-        bits[k] = flat[k] > median
+        if flat[k] > median:
+            packed[k >> 3] |= np.uint8(128 >> (k & 7))
 
 
 @compiled
@@ -129,9 +131,9 @@ def decided(spectrum: Coefficients, least: float) -> int:
     orthonormal = spectrum / (2.0 * OVERSAMPLING * size)
     orthonormal[0, :] /= np.sqrt(2.0)
     orthonormal[:, 0] /= np.sqrt(2.0)
-    order = np.sort(orthonormal.ravel())
-    median = (order[len(order) // 2 - 1] + order[len(order) // 2]) / 2.0
+    flat = orthonormal.ravel()
+    median = np.median(flat)
     count = 0
-    for value in order:
+    for value in flat:
         count += abs(value - median) >= least
     return count
