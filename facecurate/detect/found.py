@@ -1,4 +1,4 @@
-"""What was found in a photo, before it is cropped: detections, and the annotated faces they meet."""
+"""What was found in a photo before it is cropped: detections, and the annotated faces they meet."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ def labelled(row: Mapping[str, Any], reason: str | None) -> Found:
     return Found(row["box"], row["landmarks"], None, labels, reason)
 
 
-def with_labels(
-    detections: Sequence[Detection], given: Sequence[Mapping[str, Any]]
-) -> list[Found]:
+def with_labels(detections: Sequence[Detection], given: Sequence[Mapping[str, Any]]) -> list[Found]:
     """Detections with the labels of the given rows they overlap most, then the rows not found."""
     pairs = match(
         np.array([d.box for d in detections]).reshape(-1, 4),
@@ -83,5 +81,3 @@ def earlier_faces(task: PartTask) -> dict[str, list[Found]]:
         face = Found(row["box"], row["landmarks"], row["score"], labels, reason)
         found.setdefault(row["photo_id"], []).append(face)
     return found
-
-

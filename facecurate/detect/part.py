@@ -83,5 +83,3 @@ def _given_rows(photos: Pool, stem: str) -> dict[str, list[dict[str, Any]]]:
         for row in photos.table(stem, GIVEN_SCHEMA, "given.parquet").to_pylist():
             found.setdefault(row["photo_id"], []).append(row)
     return found
-
-

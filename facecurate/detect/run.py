@@ -90,5 +90,3 @@ class _MakePart:
 
     def __call__(self, task: PartTask, tick: Callable[[int], None]) -> None:
         detect_part(task, json.loads(self.options), Pool(self.photos), tick)
-
-
