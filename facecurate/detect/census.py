@@ -69,7 +69,7 @@ class Census:
         """(N,) the bins of known values."""
         low, high = self._way(np.array([self.column.low, self.column.high]))
         place = (self._way(values) - low) / (high - low) * BINS
-        return np.clip(place, 0, BINS - 1).astype(np.int64)
+        return np.asarray(np.clip(place, 0, BINS - 1), np.int64)
 
     def edges(self, bins: NDArray[Any]) -> Floats:
         """The values at which bins begin; ``BINS`` is where the last one ends."""

@@ -34,6 +34,7 @@ class Column:
     log: bool = False
     magnitude: bool = False
     share: bool = False
+    digits: int | None = None  # behind the point; else three digits in all
 
     @property
     def gates(self) -> tuple[Gate, ...]:
@@ -45,11 +46,13 @@ class Column:
         return np.abs(values) if self.magnitude else values
 
     def told(self, value: Any) -> str:
-        """A value for people: three digits, or percent."""
+        """A value for people: percent, or a few digits."""
         if value is None or value != value:
             return "-"
         if self.share:
             return f"{100 * float(value):.0f} %"
+        if self.digits is not None:
+            return f"{float(value):.{self.digits}f}"
         rounded = float(f"{float(value):.3g}")
         return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:g}"
 
@@ -59,41 +62,43 @@ COLUMNS: tuple[Column, ...] = (
         "size", "Size", "longer side of the box, photo pixels", 1, 1e5, "smallest", "largest",
         ("low",), "Small faces hold little to learn from, and most of what is called a face and is "
         "none is small. --min-face is the limit; a box crop of a smaller face keeps its size.",
-        log=True,
+        log=True, digits=0,
     ),
     Column(
         "score", "Detector's score", "score, comparable within one detector", -10, 20,
-        "least certain", "most certain", ("low",), "Look at the least certain first: if they are no "
-        "faces, raise --min-score above theirs.",
+        "least certain", "most certain", ("low",), "Look at the least certain first: if they are "
+        "no faces, raise --min-score above theirs.", digits=3,
     ),
     Column(
         "sharpness", "Sharpness", "share of the structure that is fine, %", 0, 200, "most blurred",
         "sharpest", ("low",), "Out of focus, moved, or with fewer pixels than are looked at. Noise "
-        "counts as fine structure, so the sharpest may be the noisiest.",
+        "and the rims of glasses count as fine structure: the sharpest may be the noisiest.",
+        digits=1,
     ),
     Column(
         "brightness", "Brightness", "mean luma of the box, 0-255", 0, 255, "darkest", "brightest",
         ("low", "high"), "Skin differs: before a limit is set, see whether it drops faces for bad "
-        "light or for dark skin.",
+        "light or for dark skin.", digits=0,
     ),
     Column(
         "contrast", "Contrast", "standard deviation of luma", 0, 128, "flattest", "most contrast",
         ("low",), "Fog, veiling glare and faded prints are flat; a face in hard light has most.",
+        digits=1,
     ),
     Column(
         "yaw", "Turned to a side (yaw)", "degrees, positive: to the image's right", -180, 180,
         "most frontal", "most turned", ("high",), "From five points, good to a few degrees: see "
-        "docs/faces.md for the errors.", magnitude=True,
+        "docs/faces.md for the errors.", magnitude=True, digits=0,
     ),
     Column(
         "pitch", "Looking up or down (pitch)", "degrees, positive: up", -180, 180, "most level",
         "furthest up or down", ("high",), "The least certain of the three angles: long and short "
-        "noses are taken for nods.", magnitude=True,
+        "noses are taken for nods.", magnitude=True, digits=0,
     ),
     Column(
         "roll", "Leaning (roll)", "degrees, positive: clockwise", -180, 180, "most upright",
         "most leaning", ("high",), "An arcface crop undoes the lean, a box crop does not. Many at "
-        "90 or 180 degrees: those photos lie on their side.", magnitude=True,
+        "90 or 180 degrees: those photos lie on their side.", magnitude=True, digits=0,
     ),
     Column(
         "outside", "Over the photo's edge", "share of the crop outside the photo", 0, 1,

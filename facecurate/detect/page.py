@@ -59,7 +59,9 @@ def _reasons(count: Count, settings: Mapping[str, Any]) -> Section:
     for gate in GATES:
         limit = settings.get(gate.option)
         if limit is not None:
-            words.append(f"{gate.flag} {limit * 100:g}%" if gate.share else f"{gate.flag} {limit:g}")
+            words.append(
+                f"{gate.flag} {limit * 100:g}%" if gate.share else f"{gate.flag} {limit:g}"
+            )
     return Section(
         "Kept and dropped",
         paragraphs=[
@@ -110,23 +112,20 @@ def _column(one: Finding, thumbnails: Mapping[str, str]) -> Section:
 
 def _in_order(one: Finding) -> list[tuple[str, Sequence[Pick]]]:
     """Worst faces first, best last."""
-    names = ["lowest", "borderline", "highest"]
-    if one.column.worse == ("high",):
-        names.reverse()
-    return [(name, one.rows[name]) for name in names]
+    rows = list(one.rows.items())
+    return rows[::-1] if one.column.worse == ("high",) else rows
 
 
 def _row_title(one: Finding, name: str) -> str:
     column = one.column
-    if name != "borderline":
-        return (column.lowest if name == "lowest" else column.highest).capitalize()
-    about = " and ".join(column.told(target) for target in one.targets)
-    if one.limits:
-        return f"Borderline: kept, and closest to the limit of {about}"
-    ends = {"low": "5 %", "high": "95 %"}
-    parts = " and ".join(ends[end] for end in column.worse)
-    side = "below" if column.worse == ("low",) else "above" if column.worse == ("high",) else "beyond"
-    return f"Borderline: about {about} ({parts}); a limit there drops one face in twenty, those {side}"
+    if name == "middle":
+        return "In the middle"
+    if name == "borderline":
+        about = " or ".join(column.told(value) for value in one.border)
+        return f"Borderline: a limit at {about} would drop one kept face in twenty"
+    end, words = ("low", column.lowest) if name == "lowest" else ("high", column.highest)
+    limited = bool(one.limits) and end in column.worse
+    return words.capitalize() + (" of those that passed the limit" if limited else "")
 
 
 def _shown(column: Column, pick: Pick, thumbnails: Mapping[str, str]) -> dict[str, str]:
@@ -148,7 +147,7 @@ def _histogram(one: Finding) -> str:
     edges = census.edges(bins)
     kept, dropped = (_sums(counts, bins) for counts in (census.kept, census.dropped))
     scale = 100 if column.share else 1
-    with figure(7.0, 2.0) as (axes, svg):
+    with figure(5.8, 1.9) as (axes, svg):
         axes.stairs(kept + dropped, edges * scale, fill=True, color=_DROPPED)
         axes.stairs(kept, edges * scale, fill=True, color=_KEPT)
         for limit in one.limits:
@@ -158,6 +157,8 @@ def _histogram(one: Finding) -> str:
         axes.set(xlabel=column.axis + unit, ylabel="faces")
         if column.log:
             axes.set_xscale("log")
+            for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+                axis(lambda value, _: f"{value:,.0f}")
     return svg[0]
 
 

@@ -1,4 +1,4 @@
-"""``quality.html``: how the faces' quality is spread, where the gates cut, which faces lie there."""
+"""``quality.html``: how the faces' quality is spread, where gates cut, which faces lie there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from facecurate.workspace import Dataset
 
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 THUMBNAIL = 96  # pixels, at most
-_PROPOSED = {"low": 5.0, "high": 95.0}  # percentiles to look at where no gate is set
+BORDER = {"low": 5.0, "high": 95.0}  # percentiles about which the borderline faces lie
 
 
 def quality_report(
@@ -57,12 +57,16 @@ def _is_current(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One column: its counts, its limits, and the faces to be shown by the name of their row."""
+    """One column: its counts, its limits, and the faces to be shown by the name of their row.
+
+    Faces that were dropped have no crop: the kept ones closest to a limit are the worst. So the
+    borderline ones lie about a limit that could be set, where it would drop one in twenty.
+    """
 
     column: Column
     census: Census
     limits: Sequence[float]  # the gates that are set
-    targets: Sequence[float]  # about which the borderline faces lie: the gates, or percentiles
+    border: Sequence[float]  # the values about which the borderline faces lie
     rows: Mapping[str, Sequence[Pick]]
 
 
@@ -73,7 +77,7 @@ def measure(faces: Pool, settings: Mapping[str, Any]) -> list[Finding]:
         for census in censuses:
             census.add(part)
     known = [census for census in censuses if census.least <= census.most]
-    rows = [_rows(census, settings) for census in known]
+    rows = [_rows(census) for census in known]
     for part in read_parts(faces):
         for picks in rows:
             for one in picks.values():
@@ -95,21 +99,18 @@ def _limits(column: Column, settings: Mapping[str, Any]) -> list[float]:
     return [float(settings[o]) for o in options if settings.get(o) is not None]
 
 
-def _rows(census: Census, settings: Mapping[str, Any]) -> dict[str, Picks]:
+def _rows(census: Census) -> dict[str, Picks]:
     column = census.column
-    targets = _limits(column, settings)
-    if not targets:
-        targets = [census.percentile(_PROPOSED[end]) for end in column.worse]
-    return {
-        "lowest": Picks(column),
-        "borderline": Picks(column, targets=targets),
-        "highest": Picks(column, downwards=True),
-    }
+    border = [census.percentile(BORDER[end]) for end in column.worse]
+    rows = {"lowest": Picks(column), "borderline": Picks(column, targets=border)}
+    if len(border) > 1:
+        rows["middle"] = Picks(column, targets=[census.percentile(50)])
+    return {**rows, "highest": Picks(column, downwards=True)}
 
 
 def _result(dataset: Dataset, findings: Sequence[Finding]) -> dict[str, Any]:
     """Every number that the page shows, and the keys of every face."""
-    columns = {
+    columns: dict[str, dict[str, Any]] = {
         one.column.name: {
             "unknown": one.census.unknown,
             "least": one.census.least,

@@ -1,4 +1,4 @@
-"""Hints that something is held or worn before a face. They are hints: no model looks at the picture.
+"""Hints that something is held or worn before a face; hints only: no model looks at the picture.
 
 The face is laid on the ArcFace template at 112 pixels by its five points, and two things that are
 true of bare faces are put to the test. Skin has one colour: ``other_colour`` is the share of the
