@@ -156,7 +156,7 @@ FACE_SCHEMA = _schema(
     ("yaw", pa.float32()),  # degrees, from the five points
     ("pitch", pa.float32()),
     ("roll", pa.float32()),
-    ("sharpness", pa.float32()),  # percent of the face's structure that is fine, whatever its size
+    ("sharpness", pa.float32()),  # percent of the contrast that is fine structure
     ("brightness", pa.float32()),  # mean luma of the box, 0-255
     ("contrast", pa.float32()),  # standard deviation of that luma
     ("other_colour", pa.float32()),  # share of the lower face unlike the skin between the eyes, 0-1

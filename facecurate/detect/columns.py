@@ -70,7 +70,7 @@ COLUMNS: tuple[Column, ...] = (
         "no faces, raise --min-score above theirs.", digits=3,
     ),
     Column(
-        "sharpness", "Sharpness", "share of the structure that is fine, %", 0, 200, "most blurred",
+        "sharpness", "Sharpness", "fine structure, % of the contrast", 0, 200, "most blurred",
         "sharpest", ("low",), "Out of focus, moved, or with fewer pixels than are looked at. Noise "
         "and the rims of glasses count as fine structure: the sharpest may be the noisiest.",
         digits=1,

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from facecurate import images, tars
+from facecurate import images
 from facecurate.detect.found import Found
 from facecurate.errors import FacecurateError
 from facecurate.faces import gates, hints, quality
@@ -20,12 +20,11 @@ def cropped(
     found: Found,
     photo_id: str,
     index: int,
-    pixels: images.Pixels,
-    size: tuple[int, int],
+    picture: images.Picture,
     settings: Mapping[str, Any],
-    tar: tars.TarWriter,
+    crops: list[tuple[str, bytes]],
 ) -> Face:
-    """The row of one face; its crop goes into the tar unless the face is dropped.
+    """The row of one face; its crop is added to ``crops`` by name unless the face is dropped.
 
     Reasons in this order: the one it was found with, ``bad_box``, ``face_too_small``,
     ``no_points``, then the gates in theirs. A dropped face keeps what could be measured.
@@ -33,16 +32,16 @@ def cropped(
     face = Face(face_key(photo_id, index), photo_id, index, score=found.score, **found.labels)
     if found.box is None:
         return dataclasses.replace(face, status="dropped", reason=found.reason or "not_detected")
-    face = _measured(face, found.box, found.landmarks or [math.nan] * 10, pixels)
-    placed, reason = _placed(face, size, settings)
+    face = _measured(face, found.box, found.landmarks or [math.nan] * 10, picture.pixels)
+    placed, reason = _placed(face, picture.header, settings)
     if placed is not None:
         face = dataclasses.replace(face, outside=placed.outside)
     reason = found.reason or reason or gates.failing(_values(face), settings)
     if reason is not None:
         return dataclasses.replace(face, status="dropped", reason=reason)
     assert placed is not None
-    picture = crop(pixels, placed.matrix, placed.size)
-    tar.add(f"{face.key}.jpg", images.encode_jpeg(picture))
+    drawn = crop(picture.pixels, placed.matrix, placed.size)
+    crops.append((f"{face.key}.jpg", images.encode_jpeg(drawn)))
     return dataclasses.replace(
         face, crop=settings["crop"], crop_size=placed.size, matrix=placed.matrix.tolist()
     )
@@ -79,7 +78,7 @@ def _is_box(box: Sequence[float]) -> bool:
 
 
 def _placed(
-    face: Face, size: tuple[int, int], settings: Mapping[str, Any]
+    face: Face, photo: images.Header, settings: Mapping[str, Any]
 ) -> tuple[Placement | None, str | None]:
     """Where the crop lies, or why there is none."""
     assert face.box is not None and face.landmarks is not None and face.size is not None
@@ -92,8 +91,8 @@ def _placed(
             box=face.box,
             landmarks=face.landmarks,
             crop_size=settings["crop_size"],
-            width=size[0],
-            height=size[1],
+            width=photo.width,
+            height=photo.height,
         )
     except NoPointsError:
         return None, small or "no_points"
@@ -111,7 +110,8 @@ def photo_reason(faces: Sequence[Face]) -> str | None:
 
     Its best face's reason where faces were found and not wanted, else ``no_face``.
     """
-    reasons = [face.reason for face in faces]
-    if None in reasons:
+    found = [face.reason for face in faces]
+    if None in found:
         return None
-    return next((r for r in reasons if r == "face_too_small" or r in gates.REASONS), "no_face")
+    unwanted = [r for r in found if r == "face_too_small" or r in gates.REASONS]
+    return unwanted[0] if unwanted else "no_face"

@@ -20,8 +20,8 @@ from facecurate.faces.align import crop
 
 SIDE = 112  # pixels along the box's longer side
 LEAST = 16  # pixels of these each way that must lie in the photo
-FINE, COARSE = 1.0, 8.0  # pixels of these: standard deviations between which sharpness compares
-FLAT = 0.5  # levels of luma: below so little structure there is nothing to be sharp
+FINE = 1.0  # pixels of these: standard deviation of the Gaussian below which noise lies
+FLAT = 0.5  # levels of luma: below so little contrast there is nothing to be sharp
 
 Grey = NDArray[np.float32]
 
@@ -74,20 +74,19 @@ def _inside(low: float, high: float, scale: float, length: int) -> slice:
 
 
 def sharpness(grey: NDArray[Any]) -> float:
-    """How much of a picture's structure is fine, in percent; 0 for a flat one.
+    """How much of a picture's contrast is fine structure, in percent; 0 for a flat picture.
 
-    ``grey``: (h, w) luma. The root mean square of the Laplacian of a Gaussian of one pixel (Marr
-    and Hildreth 1980), over that of everything finer than a Gaussian of eight pixels. The measure
-    that is usual, the variance of the Laplacian, grows with the square of the contrast and so calls
-    dark skin and dim light blurred; a share does not.
+    ``grey``: (h, w) luma. The standard deviation of the Laplacian of a Gaussian of one pixel (Marr
+    and Hildreth 1980) over that of the luma. The variance of the plain Laplacian, which is usual,
+    measures noise first, and grows with the square of the contrast: it calls a face in dim light
+    blurred. This ratio is the same for any exposure.
     """
-    fine = cv2.Laplacian(_blurred(grey, FINE), cv2.CV_32F)
-    structure = float((np.asarray(grey, np.float32) - _blurred(grey, COARSE)).std())
-    return 100.0 * float(fine.std()) / structure if structure > FLAT else 0.0
-
-
-def _blurred(grey: NDArray[Any], sigma: float) -> Grey:
-    return np.asarray(cv2.GaussianBlur(np.asarray(grey, np.float32), (0, 0), sigma))
+    values = np.asarray(grey, np.float32)
+    contrast = float(values.std())
+    if contrast < FLAT:
+        return 0.0
+    fine = cv2.Laplacian(cv2.GaussianBlur(values, (0, 0), FINE), cv2.CV_32F)
+    return 100.0 * float(fine.std()) / contrast
 
 
 def luma(picture: NDArray[Any]) -> Grey:
