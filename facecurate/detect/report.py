@@ -11,6 +11,7 @@ from facecurate import images, storage, tars
 from facecurate.detect.census import Census, Pick, Picks, read_parts
 from facecurate.detect.columns import COLUMNS, Column
 from facecurate.detect.page import quality_page
+from facecurate.errors import DamagedError
 from facecurate.faces.gates import GATES
 from facecurate.pool import Pool, read_info, write_part
 from facecurate.records import PHOTO_SCHEMA
@@ -49,10 +50,16 @@ def quality_report(
 def _is_current(
     dataset: Dataset, stem: str, settings: Mapping[str, Any], inputs: Mapping[str, str]
 ) -> bool:
-    if not (dataset.has(f"{stem}.json") and dataset.has(f"{stem}.html")):
+    """Whether the page is there, whole, and about these faces and settings."""
+    page, about = dataset.path(f"{stem}.html"), dataset.path(f"{stem}.json")
+    if not (storage.exists(page) and storage.exists(about)):
         return False
-    info = read_info(dataset.path(f"{stem}.json"))
-    return info.settings == settings and info.inputs == inputs
+    try:
+        info = read_info(about)
+    except DamagedError:
+        return False
+    same = info.settings == settings and info.inputs == inputs
+    return same and info.outputs == {f"{stem}.html": storage.digest(page)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from facecurate import images
 from facecurate.detect.found import Found
 from facecurate.errors import FacecurateError
@@ -102,7 +104,9 @@ def _placed(
 
 
 def _values(face: Face) -> dict[str, Any]:
-    return {gate.column: getattr(face, gate.column) for gate in gates.GATES}
+    """What the gates look at: the numbers as the table will have them."""
+    found = {gate.column: getattr(face, gate.column) for gate in gates.GATES}
+    return {name: None if v is None else float(np.float32(v)) for name, v in found.items()}
 
 
 def photo_reason(faces: Sequence[Face]) -> str | None:
