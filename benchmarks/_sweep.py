@@ -45,6 +45,7 @@ class Step:
     stops: float = 0.0
     hard: bool = False
     face: bool = True
+    fills: bool = False  # the face is as long as the picture
 
 
 STEPS = (
@@ -55,6 +56,7 @@ STEPS = (
         Step("size", f"{a}-{b} px", size=(a, b))
         for a, b in ((12, 20), (20, 32), (32, 50), (50, 80), (80, 200), (200, 400), (400, 700))
     ),
+    Step("size", "fills 800 px", size=(800, 800), fills=True),
     *(
         Step("blur", f"{a:g}-{b:g} %", blur=(a, b))
         for a, b in ((0, 1), (1, 2), (2, 4), (4, 6), (6, 9))
@@ -89,6 +91,8 @@ def picture(seed: int, step: Step, index: int) -> tuple[Image, Sequence[float] |
     side = max(_recall.PICTURE, math.ceil(1.6 * size))
     x = float(rng.uniform(0.6 * size, side - 0.6 * size))
     y = float(rng.uniform(0.75 * size, side - 0.6 * size))
+    if step.fills:
+        side, x, y = round(size), size / 2, size / 2
     if not step.face:
         return background(side, side, int(rng.integers(2**31))), None
     face = random_face(

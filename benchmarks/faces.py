@@ -1,12 +1,13 @@
 """Detectors and quality columns on rendered faces whose truth is known.
 
     python benchmarks/faces.py [--quick] [--pictures N] [--seed S] [--workers W] [--json FILE]
-                               [--figure FILE]
+                               [--pictures-to DIR]
 
 Recall and precision of dlib, RetinaFace-MobileNet0.25 and YuNet by yaw, size, blur and light, each
 changed alone (``_sweep``); then what the quality columns are worth (``_columns``): sharpness
 against known blur, pose against the exact one, hints of occlusion against faces with and without
-something before them. ``--figure`` draws the first table as SVG. The weights are read below
+something before them. ``--pictures-to`` writes detectors.svg, the first table, and
+crops.jpg, what is cut out of a photo. The weights are read below
 FACECURATE_TEST_DATA, else ../shared/data beside the checkout.
 """
 
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import _columns
+import _pictures
 import _recall
 import _sweep
 from _machine import machine
@@ -29,7 +31,6 @@ from facecurate.workers import usual_workers
 
 PICTURES, QUICK = 150, 20  # a step of the sweep
 FACES = 10  # times as many for the columns
-COLOURS = {"dlib": "#b5482f", "retinaface-mobile": "#2f6f9f", "yunet": "#5b8c3e"}
 
 
 def show_sweep(scores: Sequence[_sweep.Score], names: Sequence[str]) -> str:
@@ -90,35 +91,6 @@ def show_pose(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def draw(scores: Sequence[_sweep.Score], names: Sequence[str], file: str) -> None:
-    """Recall by factor, one small figure each, as SVG; precision as hollow marks."""
-    import matplotlib
-
-    matplotlib.rcParams |= {"svg.hashsalt": "facecurate", "svg.fonttype": "none", "font.size": 9}
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.0, 5.6), layout="constrained")
-    factors = [f for f in dict.fromkeys(one.factor for one in scores) if f != "usual"]
-    for axes, factor in zip(figure.subplots(2, 2, sharey=True).ravel(), factors, strict=True):
-        for name in names:
-            rows = [one for one in scores if (one.factor, one.detector) == (factor, name)]
-            places, colour = range(len(rows)), COLOURS[name]
-            recall = [100 * one.recall for one in rows]
-            axes.plot(places, recall, "-o", color=colour, ms=4, label=f"{name}: recall")
-            low, high = ([100 * getattr(one, end) for one in rows] for end in ("low", "high"))
-            axes.fill_between(places, low, high, color=colour, alpha=0.15, lw=0)
-            precision = [100 * one.precision for one in rows]
-            axes.plot(places, precision, ":", color=colour, lw=1, label=f"{name}: precision")
-        labels = [one.group for one in rows]
-        axes.set_xticks(range(len(labels)), labels, rotation=25, ha="right")
-        axes.set(title=factor, ylim=(-3, 103), ylabel="%")
-        axes.spines[["top", "right"]].set_visible(False)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
-    FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None, "Creator": None})
-
-
 def main() -> None:
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description="Detectors and quality on rendered faces.")
@@ -127,7 +99,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=usual_workers())
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
-    parser.add_argument("--figure", metavar="FILE", help="draw recall and precision there (SVG)")
+    parser.add_argument("--pictures-to", metavar="DIR", help="write the docs' pictures there")
     chosen = parser.parse_args()
     count = chosen.pictures or (QUICK if chosen.quick else PICTURES)
     absent = _recall.missing()
@@ -149,8 +121,9 @@ def main() -> None:
         print("above the limit:\n\n" + show_hints(told["hints"]) + "\n")
         print("Error in degrees, mean (95 % below), bare faces:\n\n" + show_pose(told["pose"]))
     print(f"\n{machine()}")
-    if chosen.figure:
-        draw(scores, names, chosen.figure)
+    if chosen.pictures_to:
+        _pictures.detectors(scores, names, str(Path(chosen.pictures_to, "detectors.svg")))
+        _pictures.crops(str(Path(chosen.pictures_to, "crops.jpg")))
     if chosen.json:
         Path(chosen.json).write_text(json.dumps(told, indent=1) + "\n")
 

@@ -52,7 +52,7 @@ class Column:
         if self.share:
             return f"{100 * float(value):.0f} %"
         if self.digits is not None:
-            return f"{float(value):.{self.digits}f}"
+            return f"{round(float(value), self.digits) + 0.0:.{self.digits}f}"  # never -0
         rounded = float(f"{float(value):.3g}")
         return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:g}"
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from facecurate.detect.report import Finding
 
 BARS = 50
+_TICKS = [first * 10**power for power in range(6) for first in (1, 2, 5)]
 _KEPT, _DROPPED, _GATE = "#2f6f9f", "#c9ced6", "#b5482f"
 
 
@@ -157,8 +158,9 @@ def _histogram(one: Finding) -> str:
         axes.set(xlabel=column.axis + unit, ylabel="faces")
         if column.log:
             axes.set_xscale("log")
-            for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-                axis(lambda value, _: f"{value:,.0f}")
+            ticks = [t for t in _TICKS if edges[0] <= t <= edges[-1]]
+            axes.set_xticks(ticks, [f"{t:,}" for t in ticks])
+            axes.set_xticks([], minor=True)
     return svg[0]
 
 
