@@ -159,6 +159,7 @@ def _histogram(one: Finding) -> str:
         if column.log:
             axes.set_xscale("log")
             ticks = [t for t in _TICKS if edges[0] <= t <= edges[-1]]
+            ticks = ticks if len(ticks) > 1 else [round(edges[0]), round(edges[-1])]
             axes.set_xticks(ticks, [f"{t:,}" for t in ticks])
             axes.set_xticks([], minor=True)
     return svg[0]
