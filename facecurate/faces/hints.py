@@ -12,18 +12,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facecurate.faces.align import arcface_matrix, crop, invert, map_points
+from facecurate.faces.align import arcface_matrix, corners, crop, invert, map_points
 
 SIDE = 112
 _SKIN = slice(42, 64), slice(51, 62)  # rows, columns between the eyes and down the nose
 _LOWER = (56, 84, 27, 28)  # middle x y and half axes of the ellipse from below the eyes to the chin
+_COLOURED = slice(38, 112), slice(26, 86)  # what both lie in
 _MOUTH = slice(80, 106), slice(32, 81)  # symmetric about the template's axis, x = 56
+_AROUND = slice(70, 112), slice(22, 91)  # what its blurred picture is made of
 OTHER = 12.0  # distance in a* b* of CIELAB from which a colour is another one
 FINE, COARSE = 1.0, 5.0  # pixels: the structure that is compared with its mirror image
 FLAT = 1.0  # levels of luma: below so little structure about the mouth nothing can be compared
@@ -55,33 +58,49 @@ def occlusion_hints(photo: NDArray[Any], landmarks: ArrayLike) -> Hints:
 
 
 def _inside(matrix: ArrayLike, width: int, height: int) -> NDArray[np.bool_]:
-    """(112, 112) which pixels of the laid face lie in the photo, a pixel away from its edge."""
+    """(112, 112) which pixels of the laid face draw on nothing but the photo."""
+    reach = max(0.5, 1 / math.hypot(*np.asarray(matrix)[[0, 3]]))  # photo pixels
+    low, high = reach - 0.5, np.array([width, height]) - 0.5 - reach
+    whole = corners(matrix, SIDE)
+    if (whole >= low).all() and (whole <= high).all():
+        return np.ones((SIDE, SIDE), np.bool_)
+    places = map_points(invert(matrix), _places())
+    return np.asarray(((places >= low) & (places <= high)).all(axis=-1))
+
+
+@cache
+def _places() -> NDArray[np.float64]:
+    """(112, 112, 2) x and y of every pixel."""
     rows, columns = np.indices((SIDE, SIDE))
-    x, y = np.moveaxis(map_points(invert(matrix), np.stack([columns, rows], axis=-1)), -1, 0)
-    return np.asarray((x >= 0.5) & (x <= width - 1.5) & (y >= 0.5) & (y <= height - 1.5))
+    return np.stack([columns, rows], axis=-1).astype(np.float64)
+
+
+@cache
+def _lower() -> NDArray[np.bool_]:
+    """(112, 112) the lower face."""
+    x, y, across, down = _LOWER
+    return np.asarray(((_places() - [x, y]) ** 2 / [across**2, down**2]).sum(axis=-1) <= 1)
 
 
 def _other_colour(laid: NDArray[np.uint8], inside: NDArray[np.bool_]) -> float:
-    rows, columns = np.indices((SIDE, SIDE))
-    x, y, across, down = _LOWER
-    lower = ((columns - x) / across) ** 2 + ((rows - y) / down) ** 2 <= 1
-    if (lower & inside).sum() * 2 < lower.sum() or not inside[_SKIN].all():
+    seen = (_lower() & inside)[_COLOURED]
+    if seen.sum() * 2 < _lower().sum() or not inside[_SKIN].all():
         return math.nan
     lab = cv2.cvtColor(cv2.GaussianBlur(laid, (0, 0), FINE), cv2.COLOR_RGB2LAB)
-    colour = lab[..., 1:].astype(np.float32)
-    apart = colour - np.median(colour[_SKIN].reshape(-1, 2), axis=0)
-    return float((np.hypot(apart[..., 0], apart[..., 1])[lower & inside] > OTHER).mean())
+    skin = np.median(lab[_SKIN].reshape(-1, 3), axis=0).astype(np.float32)
+    apart = lab[_COLOURED][seen] - skin  # (N, 3)
+    return float((np.hypot(apart[:, 1], apart[:, 2]) > OTHER).mean())
 
 
 def _asymmetry(laid: NDArray[np.uint8], inside: NDArray[np.bool_]) -> float:
     """(1 - r) / 2, r the correlation of the mouth's fine structure with its mirror image."""
-    if not inside[_MOUTH].all():
+    if not inside[_AROUND].all():
         return math.nan
     grey = cv2.cvtColor(laid, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    near = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (FINE, COARSE))
-    part = np.subtract(*near)[_MOUTH]
-    part = part - part.mean()
-    if part.std() < FLAT:
+    fine, coarse = (cv2.GaussianBlur(grey, (0, 0), sigma)[_MOUTH] for sigma in (FINE, COARSE))
+    part = fine - coarse
+    part -= part.mean()
+    power = float((part * part).mean())
+    if power < FLAT**2:
         return math.nan
-    alike = float((part * part[:, ::-1]).mean()) / float(part.var())
-    return (1.0 - alike) / 2
+    return (1.0 - float((part * part[:, ::-1]).mean()) / power) / 2
