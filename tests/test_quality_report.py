@@ -17,6 +17,7 @@ from facecurate.detect import detect
 from facecurate.detect.census import BINS, SHOWN, Census, Faces, Picks
 from facecurate.detect.columns import COLUMNS, Column
 from facecurate.detect.report import measure, quality_report
+from facecurate.errors import DamagedError
 from facecurate.pool import Pool, write_part
 from facecurate.records import FACE_SCHEMA, PHOTO_SCHEMA, Face, to_table
 from facecurate.stats import Stats
@@ -213,6 +214,29 @@ def test_a_second_crop_has_a_page_of_its_own(tmp_path: Path) -> None:
     assert page(dataset) == before and page(dataset, "quality-arcface112") != before
     inputs = about(dataset, "quality-arcface112")["inputs"]
     assert inputs == {"faces-arcface112": Pool(dataset.path("faces-arcface112")).digest()}
+
+
+def test_memory_storage_gives_the_bytes_of_a_folder(tmp_path: Path, memory: str) -> None:
+    dataset = Dataset(memory, chain.NAME)
+    chain.take(dataset, tmp_path / "files", chain.shots())
+    detect(dataset, detector="given")
+    on_disk = chain.files(chain.world(tmp_path, "detect"))
+    for name in ("quality.html", "quality.json"):
+        assert storage.read(dataset.path(name)) == on_disk[name]
+
+
+@pytest.mark.parametrize("damage", ["no member", "no picture"])
+def test_a_crop_that_is_not_there_is_named(tmp_path: Path, damage: str) -> None:
+    dataset = chain.world(tmp_path, "detect")
+    pool = Pool(dataset.path("faces"))
+    with storage.writing(pool.file("00000", "tar")) as file:
+        tar = TarWriter(file)
+        for row in chain.rows(dataset, "faces", "00000.parquet"):
+            if damage == "no picture":
+                tar.add(f"{row['key']}.jpg", b"nothing of the kind")
+        tar.close()
+    with pytest.raises(DamagedError, match="does not hold the crop tiny-.*facecurate verify"):
+        quality_report(dataset, pool, pool.info("00000").settings, redo=True)
 
 
 # -- its size --------------------------------------------------------------------------------------

@@ -153,13 +153,19 @@ def _thumbnails(faces: Pool, picks: Sequence[Pick]) -> dict[str, str]:
         members = tars.index(url)
         for pick in picks:
             if pick.stem == stem:
-                member = members[f"{pick.key}.jpg"]
-                found[pick.key] = _thumbnail(storage.read(url, member.offset, member.size))
+                found[pick.key] = _thumbnail(url, members.get(f"{pick.key}.jpg"), pick.key)
     return found
 
 
-def _thumbnail(data: bytes) -> str:
-    pixels = images.decode(data).pixels
+def _thumbnail(url: str, member: tars.Member | None, key: str) -> str:
+    try:
+        if member is None:
+            raise ValueError("it is not there")
+        pixels = images.decode(storage.read(url, member.offset, member.size)).pixels
+    except (ValueError, images.ImageRejectedError) as error:
+        raise DamagedError(
+            f"{url} does not hold the crop {key} ({error}): 'facecurate verify' says what to do"
+        ) from error
     side = min(THUMBNAIL, pixels.shape[0])
     small = images.resize(pixels, side, side)
     return "data:image/jpeg;base64," + base64.b64encode(images.encode_jpeg(small, 85)).decode()
