@@ -17,7 +17,6 @@ import argparse
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +90,28 @@ def show_pose(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def figures(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Everything that was measured, one value a line, as all benchmarks write it."""
+    rows: list[tuple[str, float, str]] = []
+    for one in told["detectors"]:
+        for name in ("recall", "precision"):
+            if not math.isnan(getattr(one, name)):
+                where = f"{name} of {one.detector}, {one.factor} {one.group}"
+                rows.append((where, getattr(one, name), "share"))
+    for blur, value in told["sharpness"]["median"].items():
+        rows.append((f"median sharpness at a blur of {blur} %", value, "%"))
+    falls = told["sharpness"]["falls at every step"]
+    rows.append(("sharpness falls with every step of blur", falls, "share of faces"))
+    for row in told.get("hints", []):
+        rows.append((f"{row['hint']}: {row['held']} against bare faces", row["auc"], "AUC"))
+    for row in told.get("pose", []):
+        for angle, value in zip(("yaw", "pitch", "roll"), row["mean"], strict=True):
+            where = f"error of {angle}, {row['points']} points, yaw {row['yaw']}"
+            rows.append((where, value, "degrees"))
+    plain = {"bar": None, "peer": None, "machine": machine()}
+    return [{"figure": f, "value": v, "unit": u, **plain} for f, v, u in rows]
+
+
 def main() -> None:
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description="Detectors and quality on rendered faces.")
@@ -105,8 +126,7 @@ def main() -> None:
     absent = _recall.missing()
     names = [name for name in _recall.DETECTORS if name not in absent]
     scores = _sweep.measure(count, chosen.seed, names, workers=chosen.workers)
-    told: dict[str, Any] = {"seed": chosen.seed, "not run": absent, "machine": machine()}
-    told["detectors"] = [asdict(one) for one in scores]
+    told: dict[str, Any] = {"detectors": scores}
     print(f"{count} pictures a row, seed {chosen.seed}; recall with Wilson's 95 %, in %.\n")
     print(show_sweep(scores, names))
     print("".join(f"\n{name}: not run: {why}" for name, why in absent.items()))
@@ -125,7 +145,7 @@ def main() -> None:
         _pictures.detectors(scores, names, str(Path(chosen.pictures_to, "detectors.svg")))
         _pictures.crops(str(Path(chosen.pictures_to, "crops.jpg")))
     if chosen.json:
-        Path(chosen.json).write_text(json.dumps(told, indent=1) + "\n")
+        Path(chosen.json).write_text(json.dumps(figures(told), indent=1) + "\n")
 
 
 if __name__ == "__main__":
