@@ -58,14 +58,14 @@ def test_points_on_one_line_have_no_pose():
 
 
 def test_the_pose_of_rendered_faces_is_right_within_the_stated_error():
-    """docs/faces.md states it: means of 6 degrees of yaw, 10 of pitch and 3 of roll."""
+    """docs/faces.md states it: means of 5.7 degrees of yaw, 7.3 of pitch and 1.8 of roll."""
     off = []
     for seed in range(24):
         spec = random_spec(seed, max_yaw=35)
         _, (known,) = render_photo(PhotoSpec(256, 256, seed, (spec,)))
         found = pose.pose_from_points(known.landmarks)
         off.append(np.abs(np.subtract(found, (known.yaw, known.pitch, known.roll))))
-    assert (np.mean(off, axis=0) < [8, 13, 4]).all()
+    assert (np.mean(off, axis=0) < [8, 10, 3]).all()
 
 
 def test_a_nose_turned_to_the_other_side_turns_the_yaw_s_sign():
