@@ -75,10 +75,12 @@ def faiss_seconds(hashes: np.ndarray, queries: int) -> float:
     index = faiss.IndexBinaryFlat(64)
     index.add(hashes)
     asked = np.random.default_rng(2).choice(len(hashes), queries, replace=False)
-    for near in hamming.stream(hashes, None, DISTANCE):  # uniform hashes have few pairs: ask them
-        asked[: len(near.i[:300])] = near.i[:300]
-        break
-    asked = np.unique(asked)
+    paired: list[int] = []  # uniform hashes have few pairs: their rows are asked for as well
+    for near in hamming.stream(hashes, None, DISTANCE):
+        paired += near.i.tolist()
+        if len(paired) >= 300:
+            break
+    asked = np.unique([*asked.tolist(), *paired[:300]])
     began = time.perf_counter()
     limits, apart, others = index.range_search(hashes[asked], DISTANCE + 1)  # strictly below
     took = (time.perf_counter() - began) * len(hashes) / len(asked)
