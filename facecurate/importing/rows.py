@@ -1,0 +1,119 @@
+"""One picture on its way into a part: its bytes looked at, stored or dropped with a reason."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from facecurate import images
+from facecurate.pool import write_part
+from facecurate.records import GIVEN_SCHEMA, PHOTO_SCHEMA, Given, Photo, to_table
+from facecurate.stats import Stats
+from facecurate.tars import TarWriter
+from facecurate.text import storable
+from facecurate.workers import Task
+
+Content = bytes | images.ImageRejectedError  # what is stored of a source, or why nothing is
+Tombstones = frozenset[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class PartTask(Task):
+    """What every worker is told that makes one part of ``photos/``."""
+
+    dataset: str
+    folder: str  # photos/
+    settings: Mapping[str, Any]
+    tombstones: Tombstones
+
+
+def limits() -> dict[str, int]:
+    """What is decoded at all, as it stands in a part's settings."""
+    return dataclasses.asdict(images.DEFAULT_LIMITS)
+
+
+def write_rows(
+    task: PartTask,
+    items: Iterable[tuple[Photo, Content, Sequence[Given]]],
+    tick: Callable[[int], None],
+    *,
+    given: bool = False,
+    result: Mapping[str, Any] | None = None,
+) -> Stats:
+    """Makes one part of rows, what they stand for and their annotated faces; its counts.
+
+    ``given``: whether the part has a table of annotated faces. ``result``: for the part's JSON;
+    what ``items`` puts into it while they are read is in it too.
+    """
+    rows: list[Photo] = []
+    faces: list[Given] = []
+    writer = write_part(task.folder, task.name, tool="import", settings=task.settings, inputs={})
+    with writer as part:
+        with part.file("tar") as file:
+            tar = TarWriter(file)
+            for row, data, told in items:
+                rows.append(take(row, data, task.tombstones, tar))
+                faces += told
+                tick(1)
+            tar.close()
+        part.write_table(to_table(rows, PHOTO_SCHEMA))
+        if given:
+            part.write_table(to_table(faces, GIVEN_SCHEMA), "given.parquet")
+        part.stats = Stats.of("photos", (row.reason for row in rows))
+        part.result = dict(result or {})
+    return part.stats
+
+
+def take(row: Photo, data: Content, gone: Tombstones, tar: TarWriter) -> Photo:
+    """The row with all that its bytes tell; they go into the tar unless the photo is dropped."""
+    if isinstance(data, images.ImageRejectedError):
+        return dropped(row, data.reason)
+    digest = hashlib.sha256(data).digest()
+    row = dataclasses.replace(row, sha256=digest, bytes=len(data))
+    try:
+        if is_gone(row, gone):
+            raise images.ImageRejectedError("tombstoned")
+        header = images.decode(data).header
+    except images.ImageRejectedError as error:
+        return dropped(row, error.reason)
+    return stored(row, data, header, tar)
+
+
+def stored(row: Photo, data: bytes, header: images.Header, tar: TarWriter) -> Photo:
+    """Stores bytes that were found to be good."""
+    tar.add(f"{row.photo_id}.{images.extension(header)}", data)
+    return dataclasses.replace(
+        row, width=header.width, height=header.height, exif_orientation=header.orientation
+    )
+
+
+def dropped(row: Photo, reason: str) -> Photo:
+    """The row of a photo that is not stored."""
+    return dataclasses.replace(row, status="dropped", reason=reason)
+
+
+def is_gone(row: Photo, gone: Tombstones) -> bool:
+    """Whether the photo, its bytes, an address of it or all of its owner's were taken down."""
+    if not gone:
+        return False
+    names = {
+        ("photo", row.photo_id),
+        ("owner", row.owner),
+        ("url", row.url),
+        ("url", row.page_url),
+        ("url", row.source),
+        ("sha256", row.sha256.hex() if row.sha256 else None),
+    }
+    return any((kind, _digest(name)) in gone for kind, name in names if name)
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()
+
+
+def text(value: str | None) -> str | None:
+    """A name that may come from a folder's, whose bytes may be no UTF-8."""
+    return None if value is None else storable(value)
