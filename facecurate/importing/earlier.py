@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facecurate import storage
+from facecurate.errors import FacecurateError
 from facecurate.importing.ids import number_of
 from facecurate.pool import Pool, check_settings, stem_of
 from facecurate.records import PHOTO_SCHEMA
-from facecurate.text import counted
+from facecurate.text import counted, printable
+from facecurate.workspace import Dataset
 
 Numbers = NDArray[np.uint64]  # ids without their dataset's name, rising
 
@@ -65,6 +68,38 @@ def check_source(pool: Pool, settings: Mapping[str, Any], *, new: bool) -> None:
         names += [name for name in ("fps",) if name in before and name in settings]
         found, now = ({name: s.get(name) for name in names} for s in (before, settings))
         check_settings(found, now, f"{pool.name}/{stem}")
+
+
+def results(pool: Pool, name: str) -> Iterator[Any]:
+    """What the parts tell under a name beside their counts."""
+    for stem in pool.stems():
+        told = json.loads(storage.read(pool.file(stem, "json"))).get("result", {})
+        if name in told:
+            yield told[name]
+
+
+def check_sizes(
+    dataset: Dataset, pool: Pool, name: str, size_of: Callable[[str], int | None]
+) -> None:
+    """Raises FacecurateError if a large file that was imported has another size now.
+
+    Sizes alone: its bytes are many, and another one of the very same size is rare. ``name``: under
+    which the parts tell sizes by path.
+    """
+    known: dict[str, int] = {}
+    for told in results(pool, name):
+        known |= told
+    changed = [path for path, size in known.items() if size_of(path) not in (None, size)]
+    if changed:
+        raise other_bytes(dataset, changed)
+
+
+def other_bytes(dataset: Dataset, changed: Sequence[str]) -> FacecurateError:
+    """The error about files that are others now under the same paths."""
+    return FacecurateError(
+        f"{len(changed)} files, {printable(changed[0])} among them, were imported into "
+        f"{dataset.name} with other bytes: import this source under another --name, or --redo"
+    )
 
 
 def not_retried(pool: Pool, reason: str = "unreadable") -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -118,7 +117,7 @@ def _import(
         new = [(p, a) for p, a in found if photo_id(dataset.name, p) not in known]
         earlier.check_source(pool, settings, new=bool(new))
         _check_unchanged(dataset, root, known, found)
-        check_videos(dataset, root, pool)
+        earlier.check_sizes(dataset, pool, "videos", lambda v: size_of(storage.join(root, v)))
         tasks = _tasks(dataset, pool, root, new, settings)
         shared = storage.is_shared(pool.url) and storage.is_shared(root)
         room = Room(pool.url, len(tasks))
@@ -164,27 +163,12 @@ def _check_unchanged(
         if _differs(storage.join(root, path), *told, look=i % step == 0)
     ]
     if changed:
-        raise _other_bytes(dataset, changed)
+        raise earlier.other_bytes(dataset, changed)
 
 
-def _other_bytes(dataset: Dataset, changed: Sequence[str]) -> FacecurateError:
-    return FacecurateError(
-        f"{len(changed)} files, {changed[0]} among them, were imported into {dataset.name} "
-        "with other bytes: import this folder under another --name, or --redo"
-    )
-
-
-def check_videos(dataset: Dataset, root: str, pool: Pool) -> None:
-    """Sizes alone: a video's bytes are many, and another one of the very same size is rare."""
-    known: dict[str, int] = {}
-    for stem in pool.stems():
-        known |= (
-            json.loads(storage.read(pool.file(stem, "json"))).get("result", {}).get("videos", {})
-        )
-    urls = {video: storage.join(root, video) for video in known}
-    changed = [v for v in known if storage.is_file(urls[v]) and storage.size(urls[v]) != known[v]]
-    if changed:
-        raise _other_bytes(dataset, changed)
+def size_of(url: str) -> int | None:
+    """A file's size; None if there is none."""
+    return storage.size(url) if storage.is_file(url) else None
 
 
 def _differs(url: str, size: int, sha256: bytes, *, look: bool) -> bool:

@@ -16,8 +16,22 @@ from facecurate.tars import TarWriter
 from facecurate.text import storable
 from facecurate.workers import Task
 
-Content = bytes | images.ImageRejectedError  # what is stored of a source, or why nothing is
 Tombstones = frozenset[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A picture that was decoded before, with what was found. Pixels are after the EXIF turn."""
+
+    data: bytes
+    extension: str
+    width: int
+    height: int
+    orientation: int
+
+
+# What is stored of a source, or why nothing is.
+Content = bytes | Verified | images.ImageRejectedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +85,25 @@ def take(row: Photo, data: Content, gone: Tombstones, tar: TarWriter) -> Photo:
     """The row with all that its bytes tell; they go into the tar unless the photo is dropped."""
     if isinstance(data, images.ImageRejectedError):
         return dropped(row, data.reason)
-    digest = hashlib.sha256(data).digest()
-    row = dataclasses.replace(row, sha256=digest, bytes=len(data))
+    raw = data.data if isinstance(data, Verified) else data
+    row = dataclasses.replace(row, sha256=hashlib.sha256(raw).digest(), bytes=len(raw))
     try:
         if is_gone(row, gone):
             raise images.ImageRejectedError("tombstoned")
-        header = images.decode(data).header
+        good = data if isinstance(data, Verified) else verified(data)
     except images.ImageRejectedError as error:
         return dropped(row, error.reason)
-    return stored(row, data, header, tar)
-
-
-def stored(row: Photo, data: bytes, header: images.Header, tar: TarWriter) -> Photo:
-    """Stores bytes that were found to be good."""
-    tar.add(f"{row.photo_id}.{images.extension(header)}", data)
+    tar.add(f"{row.photo_id}.{good.extension}", good.data)
     return dataclasses.replace(
-        row, width=header.width, height=header.height, exif_orientation=header.orientation
+        row, width=good.width, height=good.height, exif_orientation=good.orientation
     )
+
+
+def verified(data: bytes) -> Verified:
+    """Decodes a picture to its end. Raises ImageRejectedError."""
+    header = images.decode(data).header
+    suffix = images.extension(header)
+    return Verified(data, suffix, header.width, header.height, header.orientation)
 
 
 def dropped(row: Photo, reason: str) -> Photo:
