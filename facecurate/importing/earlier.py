@@ -102,6 +102,11 @@ def other_bytes(dataset: Dataset, changed: Sequence[str]) -> FacecurateError:
     )
 
 
+def here(count: int, noun: str) -> str:
+    """A remark about what an earlier run has taken."""
+    return f"{counted(count, noun)} {'was' if count == 1 else 'were'} here already"
+
+
 def not_retried(pool: Pool, reason: str = "unreadable") -> str:
     """A remark about what could not be had when it was imported; else nothing."""
     count = pool.stats().counts["photos"].dropped.get(reason, 0) if pool.stems() else 0

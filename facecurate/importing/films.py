@@ -17,6 +17,7 @@ import numpy as np
 from facecurate import images, storage
 from facecurate.errors import MissingExtraError
 from facecurate.images import DEFAULT_LIMITS, ImageRejectedError, Limits, Pixels
+from facecurate.importing.containers import is_cut
 from facecurate.importing.rows import Verified
 from facecurate.text import printable
 from facecurate.videos import check_container, check_size
@@ -71,8 +72,11 @@ def read(
     """
     import av
 
+    damage: Damage | None = None
     try:
         check_container(url)
+        if is_cut(url):
+            damage = Damage("truncated", "its file ends early")
         with storage.reading(url) as file, av.open(file, "r", metadata_errors="ignore") as video:
             reading = _Reading(video, limits)
             clock = _Clock(fps)
@@ -80,11 +84,11 @@ def read(
                 time = clock.time(picture)
                 if clock.takes(time):
                     yield Frame(number, time, picture)
-            damage = reading.damage
+            damage = damage or reading.damage
     except ImageRejectedError as error:
-        damage = Damage(error.reason, str(error))
+        damage = damage or Damage(error.reason, str(error))
     except (av.FFmpegError, OSError, ValueError) as error:
-        damage = Damage("broken", f"no decoder takes it ({_words(error)})")
+        damage = damage or Damage("broken", f"no decoder takes it ({_words(error)})")
     if damage:
         yield damage
 
@@ -170,8 +174,6 @@ class _Reading:
                 yield packet
         except av.FFmpegError as error:
             self._damaged("truncated", f"it cannot be read further ({_words(error)})")
-        if count < stream.frames:
-            self._damaged("truncated", f"{count:,} of {stream.frames:,} frames are there")
         yield None
 
     def _stream(self) -> VideoStream:

@@ -67,7 +67,7 @@ def import_videos(
         run = _Run(dataset, pool, root, settings, fps, sizes, earlier.numbers(pool), progress)
         run.take(left)
         if ended:
-            notes.append(f"{counted(len(paths) - len(left), 'video')} were here already")
+            notes.append(earlier.here(len(paths) - len(left), "video"))
         return pool.stats().noted(*notes, *run.remarks())
 
 

@@ -218,7 +218,7 @@ class _Plan:
         if self._nameless:
             told.append(f"{counted(self._nameless, 'member')} without an ending left out")
         if self.known:
-            told.append(f"{counted(self.known, 'sample')} were here already")
+            told.append(earlier.here(self.known, "sample"))
         return told
 
 
