@@ -98,6 +98,7 @@ def import_(
     if kind is None:
         raise _unread(state, source)
     _check_own(kind, own)
+    _check_there(kind, source)
     name = name or usual_name(source)
     if name in manifest.names():
         raise UsageError(
@@ -127,6 +128,17 @@ def _unread(state: State, source: str) -> Exception:
     from facecurate.importing.sources import unread
 
     return unread(source) if storage.is_file(source) else unknown(state, source)
+
+
+def _check_there(kind: Kind, source: str) -> None:
+    """Raises FacecurateError for a file that is none; a pattern of tars says that by itself."""
+    from facecurate import storage
+    from facecurate.errors import FacecurateError
+    from facecurate.importing import Kind
+    from facecurate.text import printable
+
+    if kind not in (Kind.FOLDER, Kind.TARS) and not storage.is_file(source):
+        raise FacecurateError(f"{printable(source)} is not there, or no file: check the path")
 
 
 def _check_own(kind: Kind | None, own: dict[str, Any]) -> None:

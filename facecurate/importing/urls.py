@@ -63,13 +63,13 @@ def import_list(
         **limits(),
         "max_bytes": polite.settings("").limits.max_bytes,
     }
+    addresses = AddressList(source, columns or {})
+    next(addresses.lines(), None)  # a list of no use changes nothing
     with dataset.lock("import") as taken_over:
         if dataset.has("crawl.sqlite"):
             raise FacecurateError(f"{dataset.name} is a crawl's: choose another --name")
         pool = Pool(dataset.path("photos"))
-        addresses = AddressList(source, columns or {})
         if redo:
-            next(addresses.lines(), None)  # before anything is discarded for a list of no use
             Spool(dataset).clear()
         notes = [taken_over or "", earlier.begin(pool, redo)]
         known = earlier.numbers(pool)
