@@ -32,10 +32,11 @@ class Politeness:
     contact: str
     rate: float = 1.0
     local: str | None = None
-    pauses: tuple[float, ...] = (20.0, 60.0)  # before the second and the third try of one address
+    # Before the second and the third try of one address; robots.txt is asked again after 60.
+    pauses: tuple[float, ...] = (65.0, 65.0)
     refusals: int = 6  # requests to slow down for one address, while others come through
     longest: float = 600.0  # pause of a host that is waited for; a longer one closes it
-    runs: int = 3  # in which a host may be closed before its addresses are given up
+    runs: int = 3  # in the last of which addresses of a closed host are given up
     clock: Clock = field(default_factory=RealClock)
     folder: str = field(default_factory=state_folder)  # of the budgets
 

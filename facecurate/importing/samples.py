@@ -82,13 +82,13 @@ def members(
             if not damage:
                 damage.append(f"{printable(error)} at byte {at:,}")
     if not found:
-        raise DamagedError(f"{printable(url)} is no tar, or nothing in it can be read")
+        raise DamagedError(f"{printable(url)}: it is no tar, or nothing in it can be read")
 
 
 def _check_plain(file: BinaryIO, url: str) -> None:
     start = file.read(6)
     if start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
-        raise DamagedError(f"{printable(url)} is compressed: unpack it to a plain .tar first")
+        raise DamagedError(f"{printable(url)}: it is compressed: unpack it to a plain .tar first")
 
 
 def _has_end_mark(file: BinaryIO, at: int) -> bool:

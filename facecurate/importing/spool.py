@@ -26,7 +26,7 @@ class Ended:
     """How an address ended: a picture in the spool, or a reason; neither: it waits.
 
     ``at``: seconds since 1970 at which the picture came. ``closed``: runs in which its host asked
-    for a long pause.
+    for a long pause, or nobody answered at all.
     """
 
     id: str

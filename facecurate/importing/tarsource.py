@@ -183,7 +183,7 @@ class _Plan:
                     yield from _pieces(name, url, group)
                 seen.add(number)
         except DamagedError as error:
-            damage = [printable(error).removeprefix(f"{printable(url)} ")]
+            damage = [printable(error).removeprefix(f"{printable(url)}: ")]
         if damage:
             more = f" (and {len(damage) - 1} places more)" if len(damage) > 1 else ""
             self._damage[name] = damage[0] + more
@@ -208,7 +208,7 @@ class _Plan:
 
     def remarks(self) -> list[str]:
         """For the last line."""
-        told = [f"{printable(n)} is damaged: {d}" for n, d in self._damage.items()]
+        told = [f"{printable(n)}: {d}" for n, d in self._damage.items()]
         if len(told) > _TOLD:
             told = [*told[:_TOLD], f"{counted(len(told) - _TOLD, 'more tar')} damaged"]
         if self._repeated:

@@ -20,6 +20,12 @@ from facecurate.importing.spool import Ended, Spool
 from facecurate.text import counted
 
 OPEN = 32  # parts that are open at once, at most
+_NETWORK = {
+    "unknown_host": "no name is known",
+    "connection": "no connection",
+    "no_answer": "silence",
+}
+_NOBODY = 50  # addresses without any answer, after which nothing more is asked
 
 
 @dataclass(slots=True)
@@ -73,7 +79,9 @@ class Window:
         self._asked: dict[str, _Asked] = {}
         self._again: list[tuple[float, int, str]] = []  # when, order, photo id
         self._order = itertools.count()
-        self._closed = ""  # what a closed host asks for
+        self._answered: set[str] = set()  # hosts that said anything in this run
+        self._unheard = 0  # addresses that were put off before anybody answered
+        self._why = ""  # what is waited for
 
     def run(self, fetcher: ImageFetcher) -> None:
         """Fetches all. Raises StoppedError when what is left waits for hosts that are closed."""
@@ -85,11 +93,14 @@ class Window:
             if self._again:
                 clock.sleep(max(0.0, self._again[0][0] - clock.time()))
             elif self._open:
-                waiting = sum(stretch.waiting for stretch in self._open.values())
-                what = counted(waiting, "address", "addresses")
-                raise StoppedError(f"{what} could not be asked for: {self._closed}")
+                raise self._stopped()
             else:
                 return
+
+    def _stopped(self) -> StoppedError:
+        waiting = sum(stretch.waiting for stretch in self._open.values())
+        what = counted(waiting, "address", "addresses")
+        return StoppedError(f"{what} could not be asked for: {self._why}")
 
     # -- what is asked for -----------------------------------------------------------------------
 
@@ -137,10 +148,12 @@ class Window:
 
     def _take(self, got: Got) -> None:
         asked, pauses = self._asked[got.key], self._polite.pauses
+        if _cause(got) not in (*_NETWORK, "address", "host_closed"):
+            self._answered.add(_host(got.url))
         if got.kind is None:
             self._end(asked, _stored(got, int(self._polite.clock.time())))
         elif got.reason == "host_closed":
-            self._put_off(asked, got)
+            self._put_off(asked, got, got.detail, counts=_host(got.url) in self._answered)
         elif got.kind is Kind.THROTTLE:
             asked.refusals += 1
             last = asked.refusals >= self._polite.refusals
@@ -155,22 +168,31 @@ class Window:
 
     def _try_again(self, asked: _Asked, got: Got, pause: float | None) -> None:
         """After a pause; None: that was the last try."""
-        if pause is None:
+        if pause is not None:
+            longest = self._polite.longest
+            due = self._polite.clock.time() + max(pause, min(got.retry_after or 0.0, longest))
+            heapq.heappush(self._again, (due, next(self._order), got.key))
+        elif _cause(got) in _NETWORK and not self._answered:
+            why = f"nobody answers ({_NETWORK[_cause(got)]}): check the network, then run it again"
+            self._unheard += self._put_off(asked, got, why)
+            if self._unheard >= _NOBODY:
+                raise self._stopped()
+        else:
             self._end(asked, Ended(got.key, got.url, _reason(got)))
-            return
-        longest = self._polite.longest
-        due = self._polite.clock.time() + max(pause, min(got.retry_after or 0.0, longest))
-        heapq.heappush(self._again, (due, next(self._order), got.key))
 
-    def _put_off(self, asked: _Asked, got: Got) -> None:
-        """Its host is closed: the address waits for another run, but not for ever."""
-        self._closed, asked.closed = got.detail, asked.closed + 1
+    def _put_off(self, asked: _Asked, got: Got, why: str, *, counts: bool = True) -> bool:
+        """The address waits for another run, but not for ever: then it ends, and False.
+
+        ``counts``: False while a host's pause of an earlier run goes on and it is not even asked.
+        """
+        self._why, asked.closed = why, asked.closed + counts
         if asked.closed >= self._polite.runs:
             self._end(asked, Ended(got.key, got.url, _reason(got)))
-            return
+            return False
         del self._asked[got.key]
         asked.stretch.waiting += 1
         self._spool.note(asked.stretch.stem, Ended(got.key, got.url, closed=asked.closed))
+        return True
 
     def _end(self, asked: _Asked, ended: Ended) -> None:
         stretch = asked.stretch
@@ -186,6 +208,15 @@ class Window:
             self._pack(stretch)
             self._spool.forget(stretch.stem, stretch.ended.values())
             del self._open[stretch.stem]
+
+
+def _host(url: str) -> str:
+    return url.split("/", 3)[2] if url.count("/") > 1 else url
+
+
+def _cause(got: Got) -> str:
+    """Why nothing came; the same for an address and for its host's robots.txt."""
+    return got.detail if got.reason == "robots_unknown" else got.reason or ""
 
 
 def _reason(got: Got) -> str:

@@ -203,14 +203,31 @@ def test_a_closed_host_stops_the_run_and_not_what_others_have_brought(
         )
         urls = [other.url("/x") if i == 1 else server.url(f"/p{i // 2}") for i in (0, 1, 2, 4)]
         source = listed(tmp_path, [[u] for u in urls])
-        patient = polite(server, clock=FakeClock())
-        for _ in range(2):
+        clock = FakeClock()
+        patient = polite(server, clock=clock)
+        for later in (0, 0, 0, 7300):  # a run while the host is paused does not count
+            clock.now += later
             with pytest.raises(StoppedError, match=r"1 address could not.*asks for a pause.*hours"):
                 import_list(mine, source, patient)
             assert rows(mine) == []
+        clock.now += 7300
         import_list(mine, source, patient)
-        assert sorted(server.paths()) == ["/p0", "/p1", "/p2"] and other.paths() == ["/x"]
+        assert sorted(server.paths()) == ["/p0", "/p1", "/p2"] and other.paths() == ["/x"] * 3
     assert [row["reason"] for row in rows(mine)] == [None, "unreachable", None, None]
+
+
+def test_a_run_without_a_network_gives_no_address_up(tmp_path, mine, monkeypatch):
+    monkeypatch.setattr(windows, "_NOBODY", 3)
+    with serving() as server:
+        dead = server.host
+    source = listed(tmp_path, [[f"http://{dead}/{i}"] for i in range(3)])
+    alone = Politeness(contact=CONTACT, rate=5000.0, pauses=(0.01,), local=dead, clock=FakeClock())
+    for _ in range(2):
+        with pytest.raises(StoppedError, match=r"3 addresses.*nobody answers.*check the network"):
+            import_list(mine, source, alone)
+        assert rows(mine) == []
+    import_list(mine, source, alone)
+    assert {row["reason"] for row in rows(mine)} == {"unreachable"}
 
 
 def test_robots_and_opt_outs_are_obeyed(tmp_path, mine):

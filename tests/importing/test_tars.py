@@ -169,7 +169,7 @@ def test_a_cut_tar_gives_what_came_before_and_is_named(tmp_path, mine):
     stats = import_tars(mine, str(tmp_path / "in" / "*.tar"))
     assert good(mine) == ["t-0.tar/0000.jpg", "t-0.tar/0001.jpg", "t-1.tar/0000.jpg"]
     assert rows(mine)[2]["reason"] == "truncated" and rows(mine)[2]["source"] == "t-0.tar/0002.jpg"
-    assert stats.notes == ("t-0.tar is damaged: it stops inside 0002.jpg",)
+    assert stats.notes == ("t-0.tar: it stops inside 0002.jpg",)
 
 
 @pytest.mark.parametrize("cut", [0, 512, 700])
@@ -179,7 +179,7 @@ def test_a_tar_without_its_end_is_named(tmp_path, mine, cut):
     storage.write_atomic(path, storage.read(path)[:end] + b"\1" * cut)
     stats = import_tars(mine, path)
     assert len(good(mine)) == 2
-    assert stats.notes == (f"t.tar is damaged: it stops or breaks at byte {end:,}",)
+    assert stats.notes == (f"t.tar: it stops or breaks at byte {end:,}",)
 
 
 def test_samples_behind_a_broken_header_are_found_again(tmp_path, mine):
@@ -201,9 +201,9 @@ def test_what_is_no_tar_is_named_beside_the_others(tmp_path, mine):
     (tmp_path / "t-3.tar").write_bytes(b"")
     stats = import_tars(mine, str(tmp_path / "t-*.tar"))
     assert len(good(mine)) == 1
-    assert [note.split(" is ")[0] for note in stats.notes] == ["t-1.tar", "t-2.tar", "t-3.tar"]
-    assert "is compressed: unpack it" in stats.notes[1]
-    with pytest.raises(FacecurateError, match="no sample in .*t-1.tar: t-1.tar is damaged"):
+    assert [note.split(":")[0] for note in stats.notes] == ["t-1.tar", "t-2.tar", "t-3.tar"]
+    assert "it is compressed: unpack it" in stats.notes[1]
+    with pytest.raises(FacecurateError, match="no sample in .*t-1.tar: t-1.tar: it is no tar"):
         import_tars(Workspace(mine.workspace).dataset("other"), str(tmp_path / "t-1.tar"))
 
 
