@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from facecurate import detect as module
-from facecurate import faces, images, tars
+from facecurate import faces, tars
 from facecurate.datasets.annotated import Annotated, GivenFace
 from facecurate.detect import detect
 from facecurate.detect.found import MATCH_IOU, match, with_labels
@@ -24,9 +23,7 @@ from facecurate.faces.align import ARCFACE, map_points
 from facecurate.faces.base import Detection
 from facecurate.importing import import_annotated, photo_id
 from facecurate.pool import Pool
-from facecurate.records import LABEL_COLUMNS
-from facecurate.synth.corpora import rescaled
-from facecurate.synth.labels import mirrored
+from facecurate.records import LABEL_COLUMNS, PHOTO_SCHEMA
 from facecurate.synth.render import render_photo
 from facecurate.synth.spec import PhotoSpec, random_spec
 from facecurate.workspace import Dataset
@@ -273,7 +270,8 @@ def test_a_second_crop_is_made_from_the_faces_without_detecting_again(
     def refuse(*words: object, **options: object) -> None:
         raise AssertionError("a detector was loaded")
 
-    monkeypatch.setattr(module, "load_detector", refuse)
+    monkeypatch.setattr("facecurate.detect.run.load_detector", refuse)
+    monkeypatch.setattr("facecurate.detect.part.load_detector", refuse)
     stats = detect(dataset, crop="arcface112")  # the default detector would need weights
     assert stats.counts["faces"].kept == 21
     after = chain.files(dataset)
@@ -299,76 +297,6 @@ def test_a_second_crop_drops_faces_whose_points_are_not_known(tmp_path: Path) ->
     detect(dataset, detector="given")
     stats = detect(dataset, detector="given", crop="arcface112")
     assert stats.counts["faces"].dropped == {"no_points": 1}
-
-
-# -- decoded at other sizes ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("parts", [1, 2, 4, 8])
-def test_the_same_face_at_a_fraction_of_the_size_has_the_same_points(parts: int) -> None:
-    """Points found in a picture that is k times smaller lie at (x + 0.5) k - 0.5 of the photo.
-
-    Marks of known centres are looked for in the smaller picture: no detector's error is in it.
-    """
-    width, height = 640, 480
-    centres = np.array([(203.4, 150.2), (330.7, 148.9), (268.1, 233.3), (215.5, 300.6), (322, 301)])
-    y, x = np.mgrid[:height, :width]
-    # Gaussian spots: their centre of mass survives any area average exactly.
-    photo = np.zeros((height, width, 3))
-    for px, py in centres:
-        photo += 250 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * 9.0**2))[..., None]
-    small = images.resize(photo.clip(0, 255).astype(np.uint8), width // parts, height // parts)
-    for px, py in centres:
-        near = (np.array([px, py]) + 0.5) / parts - 0.5
-        rows, columns = np.mgrid[: small.shape[0], : small.shape[1]]
-        weight = small[..., 0] * (np.hypot(columns - near[0], rows - near[1]) < 30 / parts)
-        mass = np.array([(weight * columns).sum(), (weight * rows).sum()]) / weight.sum()
-        assert (mass + 0.5) * parts - 0.5 == pytest.approx([px, py], abs=0.25)
-
-
-@pytest.mark.parametrize("parts", [1, 2, 4])
-def test_a_rendered_face_and_its_smaller_copy_give_the_same_crop(
-    tmp_path: Path, parts: int
-) -> None:
-    """The whole step agrees with ``x -> (x + 0.5) s - 0.5``: same place, same pixels."""
-    spec = random_spec(8, size_px=200, centre=(270.0, 250.0))
-    pixels, labels = render_photo(PhotoSpec(512, 480, 8, (spec,), noise=0.0))
-    small = images.resize(pixels, 512 // parts, 480 // parts)
-    less = rescaled(labels[0], np.array([1 / parts, 1 / parts]))
-    dataset = Dataset(str(tmp_path / "work"), "sizes")
-    shots = [
-        chain.Shot("1.png", png(pixels), tuple(labels)),
-        chain.Shot("2.png", png(small), (less,)),
-    ]
-    chain.take(dataset, tmp_path / "files", shots)
-    detect(dataset, detector="given", crop_size=48, min_face=0)
-    first, second = chain.rows(dataset, "faces", "00000.parquet")
-    assert first["crop_size"] == second["crop_size"] == 48
-    for a, b in (("landmarks", "landmarks"), ("points", "points"), ("box", "box")):
-        back = (np.array(second[b]) + 0.5) * parts - 0.5
-        assert back == pytest.approx(np.array(first[a]), abs=0.25)
-        inside = [map_points(row["matrix"], row[a]) for row in (first, second)]
-        assert inside[0] == pytest.approx(inside[1], abs=0.02)
-    one, two = (crop.astype(float) for crop in crops(dataset).values())
-    assert np.abs(one - two).mean() < 4
-    assert shift_between(one.mean(axis=2), two.mean(axis=2)) == pytest.approx((0, 0), abs=0.25)
-
-
-def shift_between(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """Least-squares shift in pixels (Lucas and Kanade 1981), one step."""
-    dy, dx = np.gradient((a + b) / 2)
-    inner = slice(4, -4), slice(4, -4)
-    gradient = np.stack([dx[inner].ravel(), dy[inner].ravel()], axis=1)
-    moved, *_ = np.linalg.lstsq(gradient, (a - b)[inner].ravel(), rcond=None)
-    return float(moved[0]), float(moved[1])
-
-
-def test_a_mirrored_photo_has_the_mirrored_points() -> None:
-    _, (known,) = chain.photo(4)
-    turned = mirrored(known, chain.WIDTH)
-    left, right = known.landmarks[:2], known.landmarks[2:4]
-    assert turned.landmarks[0] == pytest.approx(chain.WIDTH - 1 - right[0])
-    assert turned.landmarks[2] == pytest.approx(chain.WIDTH - 1 - left[0])
 
 
 # -- settings, order, storage --------------------------------------------------------------------
@@ -471,7 +399,7 @@ def test_a_photo_pool_whose_bytes_are_in_another_order_is_named(tmp_path: Path) 
     dataset = chain.world(tmp_path, "import")
     table = pa.Table.from_pylist(
         chain.rows(dataset, "photos", "00000.parquet")[::-1],
-        schema=Pool(dataset.path("photos")).table("00000", module.PHOTO_SCHEMA).schema,
+        schema=Pool(dataset.path("photos")).table("00000", PHOTO_SCHEMA).schema,
     )
     chain.rewrite(dataset, table, "photos", "00000.parquet")
     with pytest.raises(FacecurateError, match="where .* belongs: 'facecurate verify'"):

@@ -1,5 +1,6 @@
 import hashlib
 import io
+import itertools
 import json
 import zipfile
 
@@ -150,6 +151,49 @@ def test_a_wrong_file_behind_a_short_digest_is_not_kept():
     with pytest.raises(FacecurateError, match="the server's file has SHA-256"):
         weights.locate(short, download=download)
     assert weights.known.storage.list(weights.cache_folder()) == []
+
+
+def test_a_file_may_be_taken_unchecked(tmp_path):
+    (tmp_path / "toy.pth").write_bytes(b"the wrong bytes")
+    path = str(tmp_path / "toy.pth")
+    with pytest.raises(FacecurateError, match="--weights-unchecked takes it all the same"):
+        weights.locate(KNOWN, path)
+    assert weights.locate(KNOWN, path, unchecked=True) == path
+
+
+def test_the_whole_digest_is_recorded_at_the_first_download_and_required_from_then_on(tmp_path):
+    first, other = _with_equal_start()
+    digest = hashlib.sha256(first).hexdigest()
+    short = weights.Known("toy", "toy.zip", "https://example.org/", digest[:2], 10**6, "MIT")
+    (tmp_path / "other").write_bytes(other)
+    assert weights.locate(short, str(tmp_path / "other"))  # nothing recorded yet
+    path = weights.locate(short, download=sent(first)[0])
+    assert weights.locate(short) == path
+    with pytest.raises(FacecurateError, match=f"expected SHA-256 {digest}, found"):
+        weights.locate(short, str(tmp_path / "other"))
+    weights.known.storage.delete(path)
+    with pytest.raises(FacecurateError, match="the server's file has SHA-256"):
+        weights.locate(short, download=sent(other)[0])
+    assert weights.locate(short, download=sent(first)[0]) == path
+
+
+def _with_equal_start():
+    """Two files whose digests begin with the same two digits."""
+    files = (b"file %d" % number for number in itertools.count())
+    seen = {}
+    for data in files:
+        start = hashlib.sha256(data).hexdigest()[:2]
+        if start in seen:
+            return seen[start], data
+        seen[start] = data
+
+
+def test_a_damaged_record_of_a_digest_says_what_to_delete():
+    short = weights.Known("toy", "toy.zip", "https://example.org/", DIGEST[:9], 10**6, "MIT")
+    record = weights.known.storage.join(weights.cache_folder(), "toy.zip.sha256")
+    weights.known.storage.write_atomic(record, b"nonsense")
+    with pytest.raises(FacecurateError, match="delete both files and they are fetched again"):
+        weights.locate(short)
 
 
 def test_the_known_files_have_whole_digests_but_one():

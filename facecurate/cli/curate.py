@@ -29,6 +29,11 @@ from facecurate.text import counted
     help="dlib works without a download; given takes the boxes that came with the photos.",
 )
 @click.option("--weights", metavar="FILE", help="The detector's weights, instead of the fetched.")
+@click.option(
+    "--weights-unchecked",
+    is_flag=True,
+    help="Take that FILE even if its SHA-256 is not the published one.",
+)
 @click.option("--crop", type=click.Choice(CROPS), default="box", show_default=True)
 @click.option(
     "--crop-size",
@@ -46,6 +51,11 @@ from facecurate.text import counted
 )
 @click.option("--threshold", type=float, help="Lowest score.  [default: the detector's]")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16"]),
+    help="RetinaFace's; bf16 is faster where the processor has it.  [default: fp32, cuda: bf16]",
+)
 @workers_option
 @redo_option
 @common

@@ -1,4 +1,4 @@
-"""What was found in a photo, before it is cropped: detections, and the annotated faces they meet."""
+"""What was found in a photo before it is cropped: detections, and the annotated faces they meet."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from facecurate.pool import PartTask, Pool
 from facecurate.records import FACE_SCHEMA, LABEL_COLUMNS
 
 MATCH_IOU = 0.5  # a detection takes the labels of the given face that it overlaps at least so much
-
-
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,9 +33,7 @@ def labelled(row: Mapping[str, Any], reason: str | None) -> Found:
     return Found(row["box"], row["landmarks"], None, labels, reason)
 
 
-def with_labels(
-    detections: Sequence[Detection], given: Sequence[Mapping[str, Any]]
-) -> list[Found]:
+def with_labels(detections: Sequence[Detection], given: Sequence[Mapping[str, Any]]) -> list[Found]:
     """Detections with the labels of the given rows they overlap most, then the rows not found."""
     pairs = match(
         np.array([d.box for d in detections]).reshape(-1, 4),
@@ -79,5 +75,3 @@ def earlier_faces(task: PartTask) -> dict[str, list[Found]]:
         face = Found(row["box"], row["landmarks"], row["score"], labels, reason)
         found.setdefault(row["photo_id"], []).append(face)
     return found
-
-

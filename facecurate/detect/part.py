@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 from facecurate import images, tars
-from facecurate.detect.found import earlier_faces, labelled, with_labels
+from facecurate.detect.ahead import Ahead, grouped
+from facecurate.detect.found import Found, earlier_faces, labelled, with_labels
 from facecurate.detect.rows import cropped, photo_reason
 from facecurate.errors import DamagedError
 from facecurate.faces import load_detector
@@ -17,6 +19,12 @@ from facecurate.pool import PartTask, Pool
 from facecurate.records import FACE_SCHEMA, GIVEN_SCHEMA, PHOTO_SCHEMA, Face, to_table
 from facecurate.stats import Stats
 from facecurate.workers import limit_threads
+
+EARLIER = "faces"  # instead of a detector's name: the faces of the pool that is read
+MOST_PIXELS = 256 << 20  # of the photos in one window, unless one alone has more
+
+Shot = tuple[str, images.Picture]  # photo_id and its picture
+Faces = tuple[list[Face], list[tuple[str, bytes]]]  # the rows of one photo and its crops by name
 
 
 @lru_cache(maxsize=1)
@@ -29,39 +37,87 @@ def _detector(options: str) -> Detector:
 
 
 def detect_part(
-    task: PartTask, options: Mapping[str, Any], photos: Pool, tick: Callable[[int], None]
+    task: PartTask,
+    options: Mapping[str, Any],
+    photos: Pool,
+    tick: Callable[[int], None],
+    threads: int = 0,
 ) -> None:
-    """Finds, crops and measures the faces of one part of photos."""
-    given = _given_rows(photos, task.name)
-    earlier = earlier_faces(task) if options["name"] == "faces" else None
+    """Finds, crops and measures the faces of one part of photos.
+
+    ``threads`` decode and crop beside a detector that works on a GPU; what is written does not
+    depend on them.
+    """
+    find = _finder(task, options, photos)
     reasons: list[str | None] = []
     rows: list[Face] = []
-    with task.writer() as part:
+    with task.writer() as part, Ahead(threads) as ahead:
         with part.file("tar") as file:
             tar = tars.TarWriter(file)
-            for photo_id, width, height, pixels in _photos(photos, task.name):
-                labels = given.get(photo_id, [])
-                if earlier is not None:
-                    found = earlier.get(photo_id, [])
-                elif options["name"] == "given":
-                    found = [labelled(row, None) for row in labels]
-                else:
-                    model = _detector(json.dumps(options))
-                    found = with_labels(model.detect([pixels])[0], labels)
-                faces = [
-                    cropped(face, photo_id, i, pixels, (width, height), task.settings, tar)
-                    for i, face in enumerate(found)
-                ]
-                reasons.append(photo_reason(faces))
-                rows += faces
-                tick(1)
+            shots = ahead.map(_decoded, _photos(photos, task.name))
+            for window in grouped(shots, find.window, _pixels, MOST_PIXELS):
+                found = zip(window, find(window), strict=True)
+                made = ahead.map(partial(_made, settings=task.settings), found)
+                for faces, crops in made:
+                    for name, data in crops:
+                        tar.add(name, data)
+                    reasons.append(photo_reason(faces))
+                    rows += faces
+                tick(len(window))
             tar.close()
         part.write_table(to_table(rows, FACE_SCHEMA))
         part.stats = Stats.of("photos", reasons) + Stats.of("faces", (f.reason for f in rows))
 
 
-def _photos(photos: Pool, stem: str) -> Iterator[tuple[str, int, int, images.Pixels]]:
-    """The photos of a part that are ok, decoded, in row order."""
+def _decoded(photo: tuple[str, bytes]) -> Shot:
+    return photo[0], images.decode(photo[1])
+
+
+def _pixels(shot: Shot) -> int:
+    return shot[1].header.width * shot[1].header.height
+
+
+def _made(found: tuple[Shot, list[Found]], settings: Mapping[str, Any]) -> Faces:
+    (photo_id, picture), faces = found
+    crops: list[tuple[str, bytes]] = []
+    rows = [cropped(f, photo_id, i, picture, settings, crops) for i, f in enumerate(faces)]
+    return rows, crops
+
+
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    """What the faces of some photos are, in their order."""
+
+    find: Callable[[Sequence[Shot]], list[list[Found]]]
+    window: int  # photos that are asked for at once
+
+    def __call__(self, shots: Sequence[Shot]) -> list[list[Found]]:
+        return self.find(shots)
+
+
+def _finder(task: PartTask, options: Mapping[str, Any], photos: Pool) -> _Finder:
+    """Faces that are known already, given ones, or what a detector sees beside the given ones."""
+    if options["name"] == EARLIER:
+        earlier = earlier_faces(task)
+        return _Finder(lambda shots: [earlier.get(photo_id, []) for photo_id, _ in shots], 1)
+    given = _given_rows(photos, task.name)
+    if options["name"] == "given":
+        rows = {key: [labelled(row, None) for row in some] for key, some in given.items()}
+        return _Finder(lambda shots: [rows.get(photo_id, []) for photo_id, _ in shots], 1)
+    model = _detector(json.dumps(options))
+
+    def seen(shots: Sequence[Shot]) -> list[list[Found]]:
+        found = model.detect([picture.pixels for _, picture in shots])
+        return [
+            with_labels(faces, given.get(key, []))
+            for (key, _), faces in zip(shots, found, strict=True)
+        ]
+
+    return _Finder(seen, model.window)
+
+
+def _photos(photos: Pool, stem: str) -> Iterator[tuple[str, bytes]]:
+    """Ids and bytes of the photos of a part that are ok, in row order."""
     columns = ["photo_id", "status"]
     rows = photos.table(stem, PHOTO_SCHEMA).select(columns).to_pylist()
     wanted = [row["photo_id"] for row in rows if row["status"] == "ok"]
@@ -73,8 +129,7 @@ def _photos(photos: Pool, stem: str) -> Iterator[tuple[str, int, int, images.Pix
                 f"{photos.file(stem, 'tar')} holds {name} where {photo_id} belongs: "
                 "'facecurate verify' says what to do"
             )
-        picture = images.decode(data)
-        yield photo_id, picture.header.width, picture.header.height, picture.pixels
+        yield photo_id, data
 
 
 def _given_rows(photos: Pool, stem: str) -> dict[str, list[dict[str, Any]]]:
@@ -83,5 +138,3 @@ def _given_rows(photos: Pool, stem: str) -> dict[str, list[dict[str, Any]]]:
         for row in photos.table(stem, GIVEN_SCHEMA, "given.parquet").to_pylist():
             found.setdefault(row["photo_id"], []).append(row)
     return found
-
-

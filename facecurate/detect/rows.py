@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from facecurate import images, tars
+from facecurate import images
 from facecurate.detect.found import Found
 from facecurate.errors import FacecurateError
 from facecurate.faces.align import NoPointsError, crop, place
@@ -15,18 +15,15 @@ from facecurate.faces.quality import brightness, pose_from_points, sharpness
 from facecurate.records import Face, face_key
 
 
-
-
 def cropped(
     found: Found,
     photo_id: str,
     index: int,
-    pixels: images.Pixels,
-    size: tuple[int, int],
+    picture: images.Picture,
     settings: Mapping[str, Any],
-    tar: tars.TarWriter,
+    crops: list[tuple[str, bytes]],
 ) -> Face:
-    """The row of one face; its crop goes into the tar unless the face is dropped."""
+    """The row of one face; its crop is added to ``crops`` by name unless the face is dropped."""
     face = Face(face_key(photo_id, index), photo_id, index, score=found.score, **found.labels)
     if found.box is None:
         return dataclasses.replace(face, status="dropped", reason=found.reason or "not_detected")
@@ -44,7 +41,7 @@ def cropped(
         reason = "face_too_small"
     if reason is None:
         try:
-            return _drawn(face, pixels, size, settings, tar)
+            return _drawn(face, picture, settings, crops)
         except NoPointsError:
             reason = "no_points"
         except FacecurateError:  # no area, or none in the photo; only given boxes can be so
@@ -54,10 +51,9 @@ def cropped(
 
 def _drawn(
     face: Face,
-    pixels: images.Pixels,
-    size: tuple[int, int],
+    picture: images.Picture,
     settings: Mapping[str, Any],
-    tar: tars.TarWriter,
+    crops: list[tuple[str, bytes]],
 ) -> Face:
     assert face.box is not None and face.landmarks is not None
     placed = place(
@@ -65,21 +61,21 @@ def _drawn(
         box=face.box,
         landmarks=face.landmarks,
         crop_size=settings["crop_size"],
-        width=size[0],
-        height=size[1],
+        width=picture.header.width,
+        height=picture.header.height,
     )
     if placed.outside >= 1:
         raise FacecurateError("the box lies outside the photo")
-    picture = crop(pixels, placed.matrix, placed.size)
-    tar.add(f"{face.key}.jpg", images.encode_jpeg(picture))
+    drawn = crop(picture.pixels, placed.matrix, placed.size)
+    crops.append((f"{face.key}.jpg", images.encode_jpeg(drawn)))
     return dataclasses.replace(
         face,
         crop=settings["crop"],
         crop_size=placed.size,
         matrix=placed.matrix.tolist(),
         outside=placed.outside,
-        sharpness=sharpness(picture),
-        brightness=brightness(picture),
+        sharpness=sharpness(drawn),
+        brightness=brightness(drawn),
     )
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from facecurate.detect.part import detect_part
+from facecurate.detect.part import EARLIER, detect_part
 from facecurate.errors import FacecurateError, UsageError
 from facecurate.faces import CROPS, load_detector
 from facecurate.pool import PartTask, Pool, run_step
@@ -26,6 +26,8 @@ def detect(
     min_face: float = 40,
     threshold: float | None = None,
     device: str = "cpu",
+    precision: str | None = None,
+    weights_unchecked: bool = False,
     workers: int = 0,
     redo: bool = False,
     progress: Progress = silent,
@@ -33,7 +35,8 @@ def detect(
     """Finds the faces of every photo and writes ``faces/`` (``faces-arcface112/`` for that crop).
 
     ``min_face``: longer side of the box in photo pixels below which a face is dropped;
-    ``crop_size``: largest side of a ``box`` crop. Raises SettingsError for other settings than
+    ``crop_size``: largest side of a ``box`` crop; ``device``, ``precision`` and
+    ``weights_unchecked`` as in ``faces.base.Options``. Raises SettingsError for other settings than
     before, FacecurateError for a detector that cannot run.
     """
     if crop not in CROPS:
@@ -43,30 +46,47 @@ def detect(
     photos = Pool(dataset.path("photos"))
     if not photos.stems():
         raise FacecurateError(f"{dataset.name} has no photos: 'facecurate import FOLDER'")
+    options: dict[str, Any] = {
+        "weights": weights,
+        "unchecked": weights_unchecked,
+        "threshold": threshold,
+        "device": device,
+        "precision": precision,
+    }
     with dataset.lock("detect") as taken_over:
-        source = photos
-        options: dict[str, Any] = {"name": detector, "weights": weights, "device": device}
-        finder: dict[str, Any] = {}
+        source, finder = photos, dict[str, Any]()
         if crop != "box" and dataset.has("faces"):
-            source, options = Pool(dataset.path("faces")), {"name": "faces"}
+            source, detector, options = Pool(dataset.path("faces")), EARLIER, {}
         else:
-            model = load_detector(detector, weights=weights, threshold=threshold, device=device)
-            finder, options = dict(model.settings), {**options, "threshold": threshold}
+            finder = dict(load_detector(detector, **options).settings)
+        processes, threads = spread(workers, options.get("device", "cpu"))
         settings = {"finder": finder, "crop": crop, "crop_size": crop_size, "min_face": min_face}
         target = Pool(dataset.path("faces" if crop == "box" else f"faces-{crop}"))
         stats = run_step(
             source,
             target,
-            _MakePart(json.dumps(options), photos.url),
+            _MakePart(json.dumps({"name": detector, **options}), photos.url, threads),
             tool="detect",
             settings=settings,
             beside=[photos] if source is not photos else [],
-            workers=workers,
+            workers=processes,
             redo=redo,
             progress=progress,
         )
         remark = "boxes of faces/ taken, no detector ran" if source is not photos else ""
         return stats.noted(taken_over or "", remark)
+
+
+def spread(workers: int, device: str) -> tuple[int, int]:
+    """Processes, and the threads in each that decode and crop beside the detector.
+
+    On the CPU a worker is a process of one thread. A GPU is shared by two processes, so that one
+    uses it while the other writes its part; each feeds it by half of the workers as threads.
+    """
+    if device == "cpu" or not workers:
+        return workers, 0
+    processes = min(2, workers)
+    return processes, workers // processes
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,8 +99,7 @@ class _MakePart:
 
     options: str  # JSON
     photos: str  # url
+    threads: int
 
     def __call__(self, task: PartTask, tick: Callable[[int], None]) -> None:
-        detect_part(task, json.loads(self.options), Pool(self.photos), tick)
-
-
+        detect_part(task, json.loads(self.options), Pool(self.photos), tick, self.threads)

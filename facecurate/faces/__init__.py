@@ -6,7 +6,7 @@ Importing this package loads neither torch nor cv2; a detector's module is impor
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from facecurate.errors import UsageError
 from facecurate.text import printable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CROPS", "DETECTORS", "Detection", "Detector", "load_detector"]
 
-DETECTORS: dict[str, str] = {  # name -> "module:factory", factory(*, weights, threshold, device)
+DETECTORS: dict[str, str] = {  # name -> "module:factory", factory(base.Options)
     "retinaface-mobile": "facecurate.faces.retinaface:mobile",
     "retinaface": "facecurate.faces.retinaface:resnet50",
     "yunet": "facecurate.faces.yunet:yunet",
@@ -28,26 +28,21 @@ DETECTORS: dict[str, str] = {  # name -> "module:factory", factory(*, weights, t
 CROPS = ("box", "arcface112", "arcface224")  # read by align.place
 
 
-def load_detector(
-    name: str,
-    *,
-    weights: str | None = None,
-    threshold: float | None = None,
-    device: str = "cpu",
-) -> Detector:
+def load_detector(name: str, **options: Any) -> Detector:
     """The detector of that name, ready to run.
 
-    ``weights`` is a file to use instead of the fetched one, ``threshold`` the lowest score kept
-    (None: the detector's own default), ``device`` ``cpu`` or ``cuda``. Raises UsageError for an
-    unknown name or a setting the detector has no use for, MissingExtraError or FacecurateError
-    when it cannot run here.
+    ``options`` are those of ``base.Options``: weights, unchecked, threshold, device, precision.
+    Raises UsageError for an unknown name or a setting the detector has no use for,
+    MissingExtraError or FacecurateError when it cannot run here.
     """
     if name not in DETECTORS:
         known = ", ".join(sorted(DETECTORS))
         raise UsageError(f"no detector '{printable(name, 80)}': choose one of {known}")
+    from facecurate.faces.base import Options
+
     module, factory = DETECTORS[name].split(":")
     make = getattr(import_module(module), factory)
-    return cast("Detector", make(weights=weights, threshold=threshold, device=device))
+    return cast("Detector", make(Options(**options)))
 
 
 def __getattr__(name: str) -> object:

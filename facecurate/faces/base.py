@@ -14,7 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from facecurate import fetch
 from facecurate.errors import UsageError
+from facecurate.weights import KNOWN, locate
 
 Image = NDArray[np.uint8]  # (h, w, 3) RGB
 Floats = NDArray[np.float32]
@@ -33,6 +35,22 @@ class Detection:
     box: Floats
     landmarks: Floats
     score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a user may choose of any detector; each refuses what it has no use for.
+
+    ``weights``: a file instead of the fetched one; ``unchecked``: whatever its digest is.
+    ``threshold``: the lowest score kept, None for the detector's own. ``device``: ``cpu`` or
+    ``cuda``. ``precision``: ``fp32`` or ``bf16``, None for fp32 on the CPU and bf16 on a GPU.
+    """
+
+    weights: str | None = None
+    unchecked: bool = False
+    threshold: float | None = None
+    device: str = "cpu"
+    precision: str | None = None
 
 
 class Detector(Protocol):
@@ -61,8 +79,13 @@ class Detector(Protocol):
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """The faces of each (h, w, 3) RGB uint8 picture: highest score first, ties by x0, y0.
 
-        A picture's answer does not depend on the others in the call.
+        A picture's answer does not depend on the others in the call; on a GPU it may in rounding.
         """
+        ...
+
+    @property
+    def window(self) -> int:
+        """How many pictures a call should have; 1 where more in a call save nothing."""
         ...
 
 
@@ -111,16 +134,32 @@ def ordered(faces: Sequence[Detection]) -> list[Detection]:
     return sorted(faces, key=lambda face: (-face.score, float(face.box[0]), float(face.box[1])))
 
 
-def check_threshold(name: str, threshold: float, low: float, high: float) -> float:
-    """``threshold`` if it lies in [low, high]; else UsageError with the range."""
-    if not low <= threshold <= high:
+def threshold(
+    name: str, options: Options, usual: float, *, low: float = 0.0, high: float = 1.0
+) -> float:
+    """The threshold asked for, or the ``usual`` one; UsageError outside [low, high]."""
+    value = usual if options.threshold is None else options.threshold
+    if not low <= value <= high:
         raise UsageError(
-            f"--threshold {threshold:g} is outside {name}'s scores: give {low:g} to {high:g}"
+            f"--threshold {value:g} is outside {name}'s scores: give {low:g} to {high:g}"
         )
-    return float(threshold)
+    return float(value)
 
 
-def only_cpu(name: str, device: str) -> None:
-    """Refuses any other device for a detector that runs on the CPU alone."""
-    if device != "cpu":
-        raise UsageError(f"the {name} detector runs on the CPU: leave out --device {device}")
+def located(name: str, options: Options) -> str:
+    """The path of the weights ``name`` of ``weights.KNOWN``, or of the file that was asked for."""
+    if options.unchecked and options.weights is None:
+        raise UsageError("--weights-unchecked says nothing without --weights FILE")
+    return locate(
+        KNOWN[name], options.weights, download=fetch.download, unchecked=options.unchecked
+    )
+
+
+def only_cpu(name: str, options: Options) -> None:
+    """Refuses device and precision for a detector that runs on the CPU as it is."""
+    if options.device != "cpu":
+        raise UsageError(
+            f"the {name} detector runs on the CPU: leave out --device {options.device}"
+        )
+    if options.precision is not None:
+        raise UsageError(f"the {name} detector has one precision: leave out --precision")

@@ -26,7 +26,7 @@ import numpy as np
 from facecurate import storage
 from facecurate.errors import MissingExtraError, UsageError
 from facecurate.faces import base
-from facecurate.faces.base import Detection, Image
+from facecurate.faces.base import Detection, Image, Options
 
 LONGEST_SIDE = 1024
 ENLARGE = 2.0
@@ -47,6 +47,7 @@ class DlibDetector:
     settings: Mapping[str, Any]
     name: str = "dlib"
     longest_side: int | None = LONGEST_SIDE
+    window: int = 1
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """The faces of each (h, w, 3) RGB uint8 picture, in its pixels; highest score first."""
@@ -74,12 +75,12 @@ def five_points(marks: np.ndarray[Any, np.dtype[np.float64]]) -> list[float]:
     return [*left, *right, *marks[_NOSE], *[np.nan] * 4]
 
 
-def dlib_hog(*, weights: str | None, threshold: float | None, device: str) -> DlibDetector:
+def dlib_hog(options: Options) -> DlibDetector:
     """The detector of dlib; MissingExtraError if its packages are not installed."""
-    base.only_cpu("dlib", device)
-    if weights is not None:
+    base.only_cpu("dlib", options)
+    if options.weights is not None:
         raise UsageError("the dlib detector brings its own weights: leave out --weights")
-    level = base.check_threshold("dlib", THRESHOLD if threshold is None else threshold, -2.0, 10.0)
+    level = base.threshold("dlib", options, THRESHOLD, low=-2.0, high=10.0)
     path = _predictor_path()
     try:
         import dlib

@@ -15,17 +15,17 @@ from typing import Any
 import torch
 from torchvision.ops import nms
 
-from facecurate import fetch, storage
+from facecurate import storage
 from facecurate.backbones import check_device
-from facecurate.errors import MissingExtraError
+from facecurate.errors import MissingExtraError, UsageError
 from facecurate.faces import base, retinaface
-from facecurate.faces.base import Detection, Image
-from facecurate.weights import KNOWN, load_state_dict, locate
+from facecurate.faces.base import Detection, Image, Options
+from facecurate.weights import load_state_dict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """One picture at a time through the package's own network."""
+    """One picture at a time through the package's own network, in float32."""
 
     net: Any
     threshold: float
@@ -33,6 +33,7 @@ class Reference:
     settings: Mapping[str, Any]
     name: str = "retinaface-pytorch"
     longest_side: int | None = retinaface.LONGEST_SIDE
+    window: int = 1
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """The faces of each (h, w, 3) RGB uint8 picture, in its pixels; highest score first."""
@@ -44,8 +45,8 @@ class Reference:
         from retinaface.prior_box import priorbox
 
         picture, scale = base.working(image, retinaface.LONGEST_SIDE)
-        size = picture.shape[:2]
-        inputs = retinaface.to_input(picture, retinaface.RESNET50, self.device)
+        inputs = retinaface.to_input([picture], retinaface.RESNET50, self.device)
+        size = tuple(inputs.shape[2:])
         boxes, scores, points = (values[0].cpu() for values in self.net(inputs))
         prior = priorbox(retinaface.SIZES, retinaface.STEPS, False, size)
         sides = torch.tensor([size[1], size[0]] * 5, dtype=torch.float32)  # priors are shares
@@ -72,14 +73,15 @@ def network() -> Any:
         )
 
 
-def retinaface_pytorch(*, weights: str | None, threshold: float | None, device: str) -> Reference:
+def retinaface_pytorch(options: Options) -> Reference:
     """The package's network with the weights of ``retinaface``."""
     name = "retinaface-pytorch"
-    level = retinaface.THRESHOLD if threshold is None else threshold
-    base.check_threshold(name, level, 0.0, 1.0)
-    check_device(device)
+    level = base.threshold(name, options, retinaface.THRESHOLD)
+    if options.precision not in (None, "fp32"):
+        raise UsageError(f"the {name} detector is the package's, in fp32: leave out --precision")
+    check_device(options.device)
     net = network()
-    path = locate(KNOWN["retinaface"], weights, download=fetch.download)
+    path = base.located("retinaface", options)
     net.load_state_dict(load_state_dict(path))
-    about = retinaface.settings(name, level, storage.digest(path))
-    return Reference(net.eval().to(device), level, device, about)
+    about = retinaface.settings(name, level, "fp32", storage.digest(path))
+    return Reference(net.eval().to(options.device), level, options.device, about)

@@ -17,10 +17,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from facecurate import fetch, storage
+from facecurate import storage
 from facecurate.faces import base
-from facecurate.faces.base import Detection, Image
-from facecurate.weights import KNOWN, locate
+from facecurate.faces.base import Detection, Image, Options
 
 LONGEST_SIDE = 640
 THRESHOLD = 0.8
@@ -36,6 +35,7 @@ class YuNet:
     settings: Mapping[str, Any]
     name: str = "yunet"
     longest_side: int | None = LONGEST_SIDE
+    window: int = 1
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """The faces of each (h, w, 3) RGB uint8 picture, in its pixels; highest score first."""
@@ -54,11 +54,11 @@ class YuNet:
         return base.ordered(faces)
 
 
-def yunet(*, weights: str | None, threshold: float | None, device: str) -> YuNet:
+def yunet(options: Options) -> YuNet:
     """YuNet-n, 0.3 MB."""
-    base.only_cpu("yunet", device)
-    level = base.check_threshold("yunet", THRESHOLD if threshold is None else threshold, 0.0, 1.0)
-    path = locate(KNOWN["yunet"], weights, download=fetch.download)
+    base.only_cpu("yunet", options)
+    level = base.threshold("yunet", options, THRESHOLD)
+    path = base.located("yunet", options)
     settings = {
         "detector": "yunet",
         "threshold": level,

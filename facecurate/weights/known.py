@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import os
+import re
 import zipfile
 from dataclasses import dataclass
 from typing import Protocol
@@ -30,6 +32,12 @@ class Known:
     licence: str
     instead: str = ""  # what works without the file
     by_option: bool = True  # --weights takes the path of such a file
+    published: str = ""  # where ``sha256`` was completed at the first download: what was published
+
+    @property
+    def partial(self) -> bool:
+        """True if only the first digits of the digest were published, and the size is a limit."""
+        return bool(self.published) or len(self.sha256) < 64
 
     def accepts(self, digest: str) -> bool:
         """True if ``digest`` is this file's."""
@@ -88,16 +96,26 @@ def cache_folder() -> str:
     return str(platformdirs.user_cache_path("facecurate") / "weights")
 
 
-def locate(known: Known, given: str | None = None, *, download: Download | None = None) -> str:
+def locate(
+    known: Known,
+    given: str | None = None,
+    *,
+    download: Download | None = None,
+    unchecked: bool = False,
+) -> str:
     """The path of a file with ``known``'s digest.
 
     In this order: ``given`` (what follows ``--weights``), any file in ``FACECURATE_WEIGHTS_DIR``,
     the user's cache, one download into that cache (``download`` None: stay offline). A given file,
-    or one of the same name in ``FACECURATE_WEIGHTS_DIR``, with another digest is refused. Raises
-    FacecurateError in one line: file, digest, where to put it, what works without.
+    or one of the same name in ``FACECURATE_WEIGHTS_DIR``, with another digest is refused, unless
+    the given one may be ``unchecked``. Where only the first digits of a digest were published, the
+    whole one is recorded at the first download and asked for from then on. Raises FacecurateError
+    in one line: file, digest, where to put it, what works without.
     """
+    known = _as_recorded(known)
     if given is not None:
-        return _checked(known, given.removeprefix("file:"))
+        file = given.removeprefix("file:")
+        return _present(file) if unchecked else _checked(known, file)
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder and (path := _in_folder(known, folder)):
         return path
@@ -110,18 +128,39 @@ def locate(known: Known, given: str | None = None, *, download: Download | None 
 
 
 def _fetched(known: Known, target: str, download: Download) -> str:
-    whole = len(known.sha256) == 64
+    whole = not known.partial
     try:
         download(known.url, target, sha256=known.sha256 if whole else "", limit=known.size)
     except FacecurateError as error:
         raise FacecurateError(_missing(known, str(error))) from error
     except OSError as error:
         raise FacecurateError(_missing(known, f"the cache cannot be written: {error}")) from error
-    if _digest_of(known, target) is None:
+    accepted = _digest_of(known, target)
+    if accepted is None:
         found = storage.digest(target)
         storage.delete(target)
         raise FacecurateError(_missing(known, f"the server's file has SHA-256 {found}"))
+    if not whole:
+        storage.write_atomic(_record(known), f"{accepted}\n".encode())
     return target
+
+
+def _record(known: Known) -> str:
+    """Where the whole digest of a file is kept of which only the first digits were published."""
+    return storage.join(cache_folder(), f"{known.file}.sha256")
+
+
+def _as_recorded(known: Known) -> Known:
+    """``known`` with the digest recorded at its first download, if there was one."""
+    if not (known.partial and storage.exists(_record(known))):
+        return known
+    digest = storage.read(_record(known)).decode("ascii", "replace").strip()
+    if not re.fullmatch(r"[0-9a-f]{64}", digest) or not known.accepts(digest):
+        raise FacecurateError(
+            f"{_record(known)} should hold the SHA-256 of {known.file}, which begins with "
+            f"{known.sha256}: delete both files and they are fetched again"
+        )
+    return dataclasses.replace(known, sha256=digest, published=known.sha256)
 
 
 def _missing(known: Known, why: str) -> str:
@@ -135,13 +174,18 @@ def _missing(known: Known, why: str) -> str:
     return f"{line}; {known.instead}" if known.instead else line
 
 
-def _checked(known: Known, path: str) -> str:
+def _present(path: str) -> str:
     if not storage.exists(path) or storage.is_folder(path):
         raise FacecurateError(f"no file of weights at {printable(path)}")
-    if _digest_of(known, path) is None:
+    return path
+
+
+def _checked(known: Known, path: str) -> str:
+    if _digest_of(known, _present(path)) is None:
+        hint = "; --weights-unchecked takes it all the same" if known.by_option else ""
         raise FacecurateError(
             f"{printable(path)} is not {known.name}'s file: expected SHA-256 {known.sha256}, found "
-            f"{storage.digest(path)}"
+            f"{storage.digest(path)}{hint}"
         )
     return path
 
@@ -149,7 +193,7 @@ def _checked(known: Known, path: str) -> str:
 def _in_folder(known: Known, folder: str) -> str | None:
     """The file of that name, else any of the right digest; a wrong one of that name is refused."""
     names = storage.list(folder)
-    whole = len(known.sha256) == 64
+    whole = not known.partial
     for name in sorted(names, key=lambda name: name != known.file):
         path = storage.join(folder, name)
         if storage.is_folder(path) or (whole and storage.size(path) != known.size):
@@ -164,7 +208,7 @@ def _digest_of(known: Known, path: str) -> str | None:
     digest = storage.digest(path)
     if known.accepts(digest):
         return digest
-    if len(known.sha256) == 64:
+    if not known.partial:
         return None
     inner = only_member(storage.read(path))
     digest = hashlib.sha256(inner).hexdigest() if inner is not None else ""

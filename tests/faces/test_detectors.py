@@ -93,9 +93,21 @@ def test_a_threshold_beyond_the_scores_is_refused(name):
 
 
 @pytest.mark.parametrize("name", ["dlib", "yunet", "given"])
-def test_detectors_of_the_cpu_refuse_another_device(name):
+def test_detectors_of_the_cpu_refuse_another_device_or_precision(name):
     with pytest.raises(UsageError, match="leave out --device cuda"):
         faces.load_detector(name, device="cuda")
+    with pytest.raises(UsageError, match="leave out --precision"):
+        faces.load_detector(name, precision="bf16")
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(UsageError, match="no precision 'fp8': give fp32 or bf16"):
+        faces.load_detector("retinaface-mobile", precision="fp8")
+
+
+def test_weights_are_left_unchecked_only_by_name():
+    with pytest.raises(UsageError, match="says nothing without --weights FILE"):
+        faces.load_detector("yunet", unchecked=True)
 
 
 def test_settings_are_json():

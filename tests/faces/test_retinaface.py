@@ -7,6 +7,10 @@ from PIL import Image
 
 from facecurate.faces import load_detector, retinaface
 from facecurate.faces.retinaface_net import MobileBody, Offsets, RetinaFace, build
+from facecurate.synth.render import render_face
+from facecurate.synth.spec import random_spec
+
+BATCHES = retinaface.batches
 
 
 @pytest.fixture(scope="module")
@@ -85,22 +89,67 @@ def test_of_two_overlapping_faces_the_surer_one_stays():
     boxes = torch.zeros(1, count, 4)
     boxes[0, 2, 0] = -5.0  # 8 px nearer to the first: now both at the same place
     offsets = Offsets(boxes, scores, torch.zeros(1, count, 10))
-    found, points, kept = retinaface.select(offsets, 16, 24, 0.8)
+    ((found, points, kept),) = retinaface.select(offsets, 16, 24, 0.8)
     assert found.tolist() == [[-240, -240, 272, 272], [-4, -4, 12, 12]]
     assert points.shape == (2, 10)
     assert kept.tolist() == sorted(kept.tolist(), reverse=True)
 
 
+def test_each_picture_of_a_batch_has_its_own_faces():
+    count = len(retinaface.priors(16, 24))
+    scores = torch.zeros(3, count, 2)
+    scores[:, :, 0] = 9
+    scores[0, 17, 1] = scores[2, 16, 1] = 14.0
+    offsets = Offsets(torch.zeros(3, count, 4), scores, torch.zeros(3, count, 10))
+    found = retinaface.select(offsets, 16, 24, 0.8)
+    assert [len(faces.scores) for faces in found] == [1, 0, 1]
+    assert found[0].boxes.tolist() == [[-240, -240, 272, 272]]
+    assert found[2].boxes.tolist() == [[-112, -112, 144, 144]]
+
+
+def test_pictures_are_filled_up_with_what_is_zero_to_the_network():
+    pictures = [np.full((33, 20, 3), 7, np.uint8), np.full((64, 32, 3), 9, np.uint8)]
+    x = retinaface.to_input(pictures, retinaface.RESNET50, "cpu")
+    assert x.shape == (2, 3, 64, 32)
+    assert x.is_contiguous(memory_format=torch.channels_last)
+    assert not x[0, :, 33:].any() and not x[0, :, :, 20:].any()
+    assert x[0, :, :33, :20].all() and x[1].all()
+
+
+def test_batches_have_one_shape_and_a_limit():
+    sizes = [(30, 40), (32, 64), (64, 64), (1, 1), (31, 33), (20, 64)]
+    pictures = [np.zeros((*size, 3), np.uint8) for size in sizes]
+    assert list(retinaface.batches(pictures, 2 * 32 * 64)) == [[0, 1], [4, 5], [2], [3]]
+    assert list(retinaface.batches(pictures, 0)) == [[0], [1], [4], [5], [2], [3]]
+
+
+def test_folding_changes_rounding_alone():
+    torch.manual_seed(1)
+    net = RetinaFace(MobileBody(), 64).eval()
+    for layer in net.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.uniform_(-0.3, 0.3)
+            layer.running_var.uniform_(0.5, 1.5)
+            torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
+    x = torch.randn(1, 3, 64, 96)
+    with torch.inference_mode():
+        before = net(x)
+        after = retinaface.ready(net, "cpu", "fp32")(x)
+    assert not [m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    for a, b in zip(after, before, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+
+
 def test_the_mobile_input_is_bgr_minus_its_means():
     red = np.zeros((1, 1, 3), np.uint8)
     red[0, 0, 0] = 255
-    found = retinaface.to_input(red, retinaface.MOBILE, "cpu")
+    found = retinaface.to_input([red], retinaface.MOBILE, "cpu")
     assert found[0, :, 0, 0].tolist() == [-104, -117, 132]
 
 
 def test_the_resnet_input_is_normalised_rgb():
     grey = np.full((1, 1, 3), 128, np.uint8)
-    found = retinaface.to_input(grey, retinaface.RESNET50, "cpu")[0, :, 0, 0]
+    found = retinaface.to_input([grey], retinaface.RESNET50, "cpu")[0, :, 0, 0]
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     np.testing.assert_allclose(found, (128 / 255 - mean) / std, rtol=1e-5)
 
@@ -175,6 +224,38 @@ def test_a_small_copy_gives_the_same_face(mobile, test_data):
     assert np.abs(back - face.box).max() < 0.06 * longer_side(face)
 
 
+def test_a_batch_gives_the_faces_that_each_picture_gives_alone(mobile, test_data, monkeypatch):
+    photos = [pixels(p) for p in congress(test_data, 3)]
+    photos += [photo[:, ::-1] for photo in photos[:2]]
+    alone = mobile.detect(photos)
+    monkeypatch.setattr(retinaface, "batches", lambda pictures, most: BATCHES(pictures, 8 << 20))
+    together = mobile.detect(photos)
+    for (a,), (b,) in zip(alone, together, strict=True):
+        np.testing.assert_allclose(a.box, b.box, atol=0.01)
+        np.testing.assert_allclose(a.landmarks, b.landmarks, atol=0.01)
+        assert a.score == pytest.approx(b.score, abs=1e-4)
+
+
+def test_bf16_finds_the_same_faces_within_a_pixel_of_the_working_picture(test_data, threads):
+    weights = str(test_data / "weights" / "retinaface_mobilenet0.25.pth")
+    exact, fast = (
+        load_detector("retinaface-mobile", weights=weights, precision=p) for p in ("fp32", "bf16")
+    )
+    assert fast.settings == {**exact.settings, "precision": "bf16"}
+    photos = [pixels(p) for p in congress(test_data, 4)]
+    for (a,), (b,) in zip(exact.detect(photos), fast.detect(photos), strict=True):
+        assert np.abs(a.landmarks - b.landmarks).max() < 0.02 * longer_side(a)
+
+
+@pytest.mark.parametrize("size", [600, 2000])
+def test_a_face_that_fills_the_photo_is_found(mobile, size):
+    """At the working size a face of 700 pixels: more than the largest prior has."""
+    spec = random_spec(4, size_px=0.9 * size, centre=(size / 2, size / 2))
+    drawn = render_face(spec, size)
+    (face,) = mobile.detect([drawn.image])[0]
+    assert np.abs(face.landmarks - drawn.labels.landmarks).mean() < 0.04 * size
+
+
 def test_a_picture_of_one_pixel_has_no_face(mobile):
     assert mobile.detect([np.zeros((1, 1, 3), np.uint8)]) == [[]]
 
@@ -185,6 +266,8 @@ def test_the_settings_hold_what_moves_the_results(mobile):
         "threshold": 0.8,
         "nms_iou": 0.4,
         "longest_side": 800,
+        "pad": 32,
+        "precision": "fp32",
         "weights": "2979b33ffafda5d74b6948cd7a5b9a7a62f62b949cef24e95fd15d2883a65220",
     }
 
@@ -204,9 +287,8 @@ def test_resnet50_gives_what_the_package_gives_on_equal_weights(threads):
             layer.running_var.uniform_(0.8, 1.2)
     state = theirs.state_dict()
     photo = np.random.default_rng(0).integers(0, 256, (97, 131, 3), dtype=np.uint8)
-    ours = retinaface.RetinaFaceDetector(
-        "retinaface", build("resnet50", state), retinaface.RESNET50, 0.5, "cpu", {}
-    )
+    net = retinaface.ready(build("resnet50", state), "cpu", "fp32")
+    ours = retinaface.RetinaFaceDetector("retinaface", net, retinaface.RESNET50, 0.5, "cpu", {})
     other = reference.Reference(theirs.eval(), 0.5, "cpu", {})
     (found,), (expected,) = ours.detect([photo]), other.detect([photo])
     assert len(found) == len(expected) > 3
