@@ -152,7 +152,8 @@ def _check_own(kind: Kind | None, own: dict[str, Any]) -> None:
         Kind.VIDEO: ("fps",),
     }
     for parameter, value in own.items():
-        if value and (kind is None or parameter not in fits.get(kind, ())):
+        said = value is not None and value is not False and value != ()
+        if said and (kind is None or parameter not in fits.get(kind, ())):
             option, owner = _OWN[parameter]
             what = kind or "a linked dataset"
             raise UsageError(f"{option} belongs to {owner}, and this is {what}: leave it out")
@@ -171,7 +172,11 @@ def _verb(
     from facecurate.importing.lists import columns
 
     if kind is importing.Kind.LIST:
-        who = importing.politeness(os.environ, own["contact"], own["max_image_rate"] or 1.0)
+        who = importing.politeness(
+            os.environ,
+            own["contact"],
+            1.0 if own["max_image_rate"] is None else own["max_image_rate"],
+        )
         options |= {"columns": columns(own["url_column"], own["columns"])}
         return lambda p: importing.import_list(dataset, source, who, progress=p, **options)
     if kind is importing.Kind.VIDEO:

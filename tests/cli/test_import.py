@@ -84,7 +84,7 @@ def test_each_kind_of_source_becomes_a_dataset_that_can_be_looked_at(tmp_path, t
         (["list.csv", "--contact", "me"], 2, "me is no contact"),
         (["list.csv", "--contact", "me@x.org"], 2, "--url-column NAME"),
         (["list.csv", "--contact", "me@x.org", "--column", "sha=x"], 2, "write OURS=THEIRS"),
-        (["list.csv", "--contact", "me@x.org", "--max-image-rate", "-1"], 2, "must be above 0"),
+        (["list.csv", "--contact", "me@x.org", "--max-image-rate", "0"], 2, "must be above 0"),
         (["list.csv", "--fps", "2"], 2, "--fps belongs to videos, and this is a list of addresses"),
         (["in", "--contact", "me@x.org"], 2, "--contact belongs to a list of addresses"),
         (["in", "--fps", "0"], 2, "--fps 0: write frames a second"),
