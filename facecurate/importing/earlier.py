@@ -44,7 +44,12 @@ def numbers(pool: Pool) -> Numbers:
     parts = [
         np.array([number_of(key) for key in _ids(pool, stem)], np.uint64) for stem in pool.stems()
     ]
-    return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint64)
+    return np.unique(np.concatenate(parts)) if parts else none()
+
+
+def none() -> Numbers:
+    """No ids: what is here when an import starts over."""
+    return np.empty(0, np.uint64)
 
 
 def _ids(pool: Pool, stem: str) -> list[str]:

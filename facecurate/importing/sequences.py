@@ -55,11 +55,11 @@ def import_videos(
         "frames": videos.STORED_AS,
         **limits(),
     }
+    films.check_installed()
+    sizes = {storable(path): storage.size(storage.join(root, path)) for path in paths}
     with dataset.lock("import") as taken_over, single_thread():
         pool = Pool(dataset.path("photos"))
-        films.check_installed()
         notes = [taken_over or "", earlier.begin(pool, redo)]
-        sizes = {storable(path): storage.size(storage.join(root, path)) for path in paths}
         earlier.check_sizes(dataset, pool, "videos", sizes.get)
         ended = set(itertools.chain.from_iterable(earlier.results(pool, "ended")))
         left = [path for path in paths if storable(path) not in ended]
@@ -99,7 +99,7 @@ class _Run:
         gone = tombstones(self.dataset.workspace)
         room = Room(self.pool.url, 1_000_000)
         items = itertools.chain.from_iterable(map(self._items, paths, self._shares(paths)))
-        for stem in list(itertools.islice(earlier.free_stems(self.pool), 100_000)):
+        for stem in earlier.free_stems(self.pool):
             first = next(items, None)
             if first is None:
                 return

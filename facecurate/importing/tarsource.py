@@ -76,13 +76,13 @@ def import_tars(
     tars = matched(pattern)
     with dataset.lock("import") as taken_over:
         pool = Pool(dataset.path("photos"))
-        notes = [taken_over or "", earlier.begin(pool, redo)]
-        sizes = {storable(name): storage.size(url) for name, url in tars.items()}
-        earlier.check_sizes(dataset, pool, SOURCE, sizes.get)
-        plan = _Plan(dataset, earlier.numbers(pool))
+        plan = _Plan(dataset, earlier.none() if redo else earlier.numbers(pool))
         spans = [tuple(part) for part in plan.parts(tars)]
         if not spans and not plan.known:
             raise FacecurateError(f"no sample in {printable(pattern)}: {'; '.join(plan.remarks())}")
+        notes = [taken_over or "", earlier.begin(pool, redo)]
+        sizes = {storable(name): storage.size(url) for name, url in tars.items()}
+        earlier.check_sizes(dataset, pool, SOURCE, sizes.get)
         earlier.check_source(pool, settings, new=bool(spans))
         gone = tombstones(dataset.workspace)
         tasks = [

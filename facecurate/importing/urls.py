@@ -64,16 +64,16 @@ def import_list(
         "max_bytes": polite.settings("").limits.max_bytes,
     }
     addresses = AddressList(source, columns or {})
-    next(addresses.lines(), None)  # a list of no use changes nothing
+    next(addresses.lines(), None)  # a list that cannot be read changes nothing
     with dataset.lock("import") as taken_over:
         if dataset.has("crawl.sqlite"):
             raise FacecurateError(f"{dataset.name} is a crawl's: choose another --name")
         pool = Pool(dataset.path("photos"))
+        known = earlier.none() if redo else earlier.numbers(pool)
+        survey = addresses.survey(known)
         if redo:
             Spool(dataset).clear()
         notes = [taken_over or "", earlier.begin(pool, redo)]
-        known = earlier.numbers(pool)
-        survey = addresses.survey(known)
         earlier.check_source(pool, settings, new=bool(survey.wanted))
         run = _Run(dataset, pool, addresses, survey, settings, polite, known, progress)
         run.fetch()
@@ -125,7 +125,7 @@ class _Run:
         new = itertools.compress(self.addresses.lines(), self.survey.new)
         stems = earlier.free_stems(self.pool)
         parts = -(-self.survey.wanted // pools.PART_SIZE)
-        for stem in list(itertools.islice(stems, parts)):  # before the first new one is made
+        for stem in itertools.islice(stems, parts):
             lines = itertools.islice(new, pools.PART_SIZE)
             yield Stretch(stem, {photo_id(self.dataset.name, line.url): line for line in lines})
 

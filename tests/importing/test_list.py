@@ -382,6 +382,18 @@ def test_hostile_text_in_a_list_is_only_text(tmp_path, mine):
     )
 
 
+def test_starting_over_with_a_list_of_no_use_discards_nothing(tmp_path, mine):
+    with serving(a=reply(picture())) as server:
+        import_list(mine, listed(tmp_path, [[server.url("/a")]]), polite(server))
+        for text in ("link\n", "url\n", "url\n \n"):
+            (tmp_path / "bad.csv").write_text(text)
+            with pytest.raises(FacecurateError):
+                import_list(mine, str(tmp_path / "bad.csv"), polite(server), redo=True)
+        assert len(rows(mine)) == 1
+        stats = import_list(mine, str(tmp_path / "list.csv"), polite(server), redo=True)
+        assert stats.notes == ("1 part discarded by --redo",) and len(server.paths()) == 2
+
+
 def test_one_dataset_has_one_kind_of_source(tmp_path, mine):
     with serving(a=reply(picture())) as server:
         source = listed(tmp_path, [[server.url("/a")]])

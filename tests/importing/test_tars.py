@@ -141,6 +141,18 @@ def test_tars_that_are_new_become_new_parts(tmp_path, mine):
         import_tars(mine, pattern)
 
 
+def test_starting_over_with_a_tar_of_no_use_discards_nothing(tmp_path, mine):
+    path = tarred(tmp_path / "t.tar", samples(2))
+    import_tars(mine, path)
+    (tmp_path / "t.tar").write_bytes(picture())
+    with pytest.raises(FacecurateError, match="no sample"):
+        import_tars(mine, path, redo=True)
+    assert len(rows(mine)) == 2
+    tarred(tmp_path / "t.tar", samples(3))
+    assert import_tars(mine, path, redo=True).notes == ("1 part discarded by --redo",)
+    assert len(rows(mine)) == 3
+
+
 def test_a_sample_with_more_pictures_than_a_part_may_hold_is_cut(tmp_path, mine, monkeypatch):
     monkeypatch.setattr(pool, "PART_SIZE", 2)
     files = [(f"clip.{i:03d}.jpg", picture(seed=i)) for i in range(5)] + [("clip.txt", b"t")]
