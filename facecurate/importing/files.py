@@ -18,12 +18,12 @@ from facecurate.datasets.annotated import Annotated
 from facecurate.errors import FacecurateError
 from facecurate.importing import earlier
 from facecurate.importing.ids import license_id, photo_id
-from facecurate.importing.rows import Content, PartTask, limits, text, write_rows
-from facecurate.pool import Pool, Room, chunks
+from facecurate.importing.rows import Content, PartTask, limits, make_parts, text, write_rows
+from facecurate.pool import Pool, chunks
 from facecurate.records import PHOTO_SCHEMA, Given, Photo
 from facecurate.stats import Stats
 from facecurate.text import storable
-from facecurate.workers import Progress, map_tasks, silent
+from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset, tombstones
 
 RECHECKED = 500  # known files whose bytes are compared again, at most about twice as many
@@ -119,16 +119,8 @@ def _import(
         _check_unchanged(dataset, root, known, found)
         earlier.check_sizes(dataset, pool, "videos", lambda v: size_of(storage.join(root, v)))
         tasks = _tasks(dataset, pool, root, new, settings)
-        shared = storage.is_shared(pool.url) and storage.is_shared(root)
-        room = Room(pool.url, len(tasks))
-        map_tasks(
-            import_part,
-            tasks,
-            workers=workers,
-            in_process=not shared,
-            total=len(new),
-            progress=progress,
-            finished=lambda task: room.check(pool, task.name),
+        make_parts(
+            pool, import_part, tasks, [root], total=len(new), workers=workers, progress=progress
         )
         if len(new) < len(found):
             notes.append(f"{len(found) - len(new):,} were here already")

@@ -19,12 +19,12 @@ from facecurate.errors import DamagedError, FacecurateError, MissingExtraError
 from facecurate.importing import earlier
 from facecurate.importing.ids import license_id, number_of, photo_id
 from facecurate.importing.lists import cell
-from facecurate.importing.rows import Content, PartTask, limits, write_rows
-from facecurate.pool import Pool, Room
+from facecurate.importing.rows import Content, PartTask, limits, make_parts, write_rows
+from facecurate.pool import Pool
 from facecurate.records import Given, Photo
 from facecurate.stats import Stats
 from facecurate.text import printable, storable
-from facecurate.workers import Progress, map_tasks, silent
+from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset, tombstones
 
 SUFFIXES = (".h5", ".hdf5")
@@ -81,17 +81,9 @@ def import_hdf5(
             Hdf5Task(stem, dataset.name, pool.url, settings, gone, source, *ends, labelled)
             for stem, ends in zip(earlier.free_stems(pool), stretches, strict=False)
         ]
-        shared = storage.is_shared(pool.url) and storage.is_shared(source)
-        room = Room(pool.url, len(tasks))
         new = sum(last - first for first, last in stretches)
-        map_tasks(
-            import_pictures,
-            tasks,
-            workers=workers,
-            in_process=not shared,
-            total=new,
-            progress=progress,
-            finished=lambda task: room.check(pool, task.name),
+        make_parts(
+            pool, import_pictures, tasks, [source], total=new, workers=workers, progress=progress
         )
         if new < count:
             notes.append(f"{count - new:,} were here already")

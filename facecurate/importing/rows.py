@@ -6,15 +6,15 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from facecurate import images
-from facecurate.pool import write_part
+from facecurate import images, storage
+from facecurate.pool import Pool, Room, write_part
 from facecurate.records import GIVEN_SCHEMA, PHOTO_SCHEMA, Given, Photo, to_table
 from facecurate.stats import Stats
 from facecurate.tars import TarWriter
 from facecurate.text import storable
-from facecurate.workers import Task
+from facecurate.workers import Progress, Task, map_tasks
 
 Tombstones = frozenset[tuple[str, bytes]]
 
@@ -47,6 +47,32 @@ class PartTask(Task):
 def limits() -> dict[str, int]:
     """What is decoded at all, as it stands in a part's settings."""
     return dataclasses.asdict(images.DEFAULT_LIMITS)
+
+
+T = TypeVar("T", bound=PartTask)
+
+
+def make_parts(
+    pool: Pool,
+    make: Callable[[T, Callable[[int], None]], None],
+    tasks: Sequence[T],
+    sources: Iterable[str],
+    *,
+    total: int,
+    workers: int,
+    progress: Progress,
+) -> None:
+    """Makes parts in worker processes; in this one where others do not see pool and sources."""
+    room = Room(pool.url, len(tasks))
+    map_tasks(
+        make,
+        tasks,
+        workers=workers,
+        in_process=not all(map(storage.is_shared, (pool.url, *sources))),
+        total=total,
+        progress=progress,
+        finished=lambda task: room.check(pool, task.name),
+    )
 
 
 def write_rows(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import braceexpand
@@ -16,13 +16,13 @@ from facecurate.importing import earlier
 from facecurate.importing.earlier import Numbers
 from facecurate.importing.ids import license_id, number_of, photo_id
 from facecurate.importing.lists import shown_url
-from facecurate.importing.rows import Content, PartTask, limits, write_rows
+from facecurate.importing.rows import Content, PartTask, limits, make_parts, write_rows
 from facecurate.importing.samples import Member, Sample, members, samples
-from facecurate.pool import Pool, Room
+from facecurate.pool import Pool
 from facecurate.records import Given, Photo
 from facecurate.stats import Stats
 from facecurate.text import counted, printable, storable
-from facecurate.workers import Progress, map_tasks, silent
+from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset, tombstones
 
 SOURCE = "tars"
@@ -89,17 +89,11 @@ def import_tars(
             SampleTask(stem, dataset.name, pool.url, settings, gone, part)
             for stem, part in zip(earlier.free_stems(pool), spans, strict=False)
         ]
-        shared = all(map(storage.is_shared, (pool.url, *tars.values())))
-        room = Room(pool.url, len(tasks))
-        map_tasks(
-            import_samples,
-            tasks,
-            workers=workers,
-            in_process=not shared,
-            total=sum(span.photos for part in spans for span in part),
-            progress=progress,
-            finished=lambda task: room.check(pool, task.name),
-        )
+        total = sum(span.photos for part in spans for span in part)
+        make_parts(
+            pool, import_samples, tasks, tars.values(),
+            total=total, workers=workers, progress=progress,
+        )  # fmt: skip
         return pool.stats().noted(*notes, *plan.remarks())
 
 
@@ -163,7 +157,8 @@ class _Plan:
                 yield part
                 part, room = [], pools.PART_SIZE
             if span is not None:
-                part, room = [*part, span], room - span.photos
+                _add(part, span)
+                room -= span.photos
         if part:
             yield part
 
@@ -171,16 +166,20 @@ class _Plan:
         """One for each new sample, or piece of a very large one; None for those that are here."""
         damage: list[str] = []
         seen: set[int] = set()
+        begin: int | None = None  # the end of the sample before, if that is taken too
         try:
             for group in self._groups(url, damage):
                 number = number_of(photo_id("", f"{name}/{group[0].key}"))
                 if number in seen:
                     self._repeated += 1
+                    begin = None
                 elif earlier.holds(self._known, number):
                     self.known += 1
+                    begin = None
                     yield None
                 else:
-                    yield from _pieces(name, url, group)
+                    yield from _pieces(name, url, group, begin)
+                    begin = group[-1].end
                 seen.add(number)
         except DamagedError as error:
             damage = [printable(error).removeprefix(f"{printable(url)}: ")]
@@ -222,14 +221,23 @@ class _Plan:
         return told
 
 
-def _pieces(name: str, url: str, group: list[Member]) -> Iterator[Span]:
+def _pieces(name: str, url: str, group: list[Member], begin: int | None) -> Iterator[Span]:
     """A sample as one span, or as several if it has more pictures than a part may."""
-    begin, photos, continued = group[0].begin, 0, False
+    begin, photos, continued = group[0].begin if begin is None else begin, 0, False
     for member, after in itertools.zip_longest(group, group[1:]):
         photos += member.is_picture
         if after is None or (after.is_picture and photos == pools.PART_SIZE):
             yield Span(url, name, begin, member.end, max(photos, 1), continued)
             begin, photos, continued = member.end, 0, True
+
+
+def _add(part: list[Span], span: Span) -> None:
+    """Adds a span to a part: as one with the last one if they touch."""
+    last = part[-1] if part else None
+    if last and (last.url, last.end) == (span.url, span.begin) and not span.continued:
+        part[-1] = replace(last, end=span.end, photos=last.photos + span.photos)
+    else:
+        part.append(span)
 
 
 # -- one part --------------------------------------------------------------------------------------
@@ -238,24 +246,8 @@ def _pieces(name: str, url: str, group: list[Member]) -> Iterator[Span]:
 def import_samples(task: SampleTask, tick: Callable[[int], None]) -> None:
     """Reads, checks and stores the pictures of one part."""
     sizes = {storable(span.name): storage.size(span.url) for span in task.spans}
-    items = (item for span in _joined(task.spans) for item in _items(task, span))
+    items = (item for span in task.spans for item in _items(task, span))
     write_rows(task, items, tick, result={SOURCE: sizes})
-
-
-def _joined(spans: Sequence[Span]) -> Iterator[Span]:
-    """Spans that touch as one, so that a tar is opened once a part."""
-    last: Span | None = None
-    for span in spans:
-        if last and (last.url, last.end) == (span.url, span.begin) and not span.continued:
-            last = Span(
-                last.url, last.name, last.begin, span.end, last.photos + span.photos, last.continued
-            )
-            continue
-        if last:
-            yield last
-        last = span
-    if last:
-        yield last
 
 
 def _items(task: SampleTask, span: Span) -> Iterator[tuple[Photo, Content, Sequence[Given]]]:

@@ -10,9 +10,9 @@ from loopback import picture
 
 from facecurate import pool, storage
 from facecurate.errors import FacecurateError, UsageError
-from facecurate.importing import import_tars, photo_id
+from facecurate.importing import earlier, import_tars, photo_id
 from facecurate.importing.samples import members, said
-from facecurate.importing.tarsource import matched, root_of
+from facecurate.importing.tarsource import _Plan, matched, root_of
 from facecurate.inspect import verify
 from facecurate.pool import Pool
 from facecurate.records import PHOTO_SCHEMA, TOMBSTONE_SCHEMA, to_parquet, to_table
@@ -125,6 +125,14 @@ def test_an_interrupted_import_ends_with_the_same_bytes(tmp_path, mine, monkeypa
         storage.delete(mine.path("photos", f"{number:05d}.json"))
     import_tars(mine, pattern)
     assert content(mine) == whole
+
+
+def test_a_part_is_planned_as_few_stretches_whatever_lies_between(tmp_path, mine):
+    extra = [("x/", b""), ("README", b"text"), ("__meta__", b"x")]
+    files = [f for i in range(50) for f in (*samples(1, i), *extra)]
+    plan = _Plan(mine, earlier.none())
+    (part,) = plan.parts({"t.tar": tarred(tmp_path / "t.tar", files)})
+    assert [(span.photos, span.continued) for span in part] == [(50, False)]
 
 
 def test_tars_that_are_new_become_new_parts(tmp_path, mine):
