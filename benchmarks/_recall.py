@@ -154,16 +154,20 @@ def test_data() -> Path:
     return Path(os.environ.get("FACECURATE_TEST_DATA", beside))
 
 
-@lru_cache(maxsize=4)
-def detector(name: str) -> Detector:
+@lru_cache(maxsize=8)
+def detector(name: str, **options: Any) -> Detector:
     """The detector with its own threshold; FacecurateError with what to give if it cannot run."""
-    file = DETECTORS[name]
-    if file is None:
-        return load_detector(name)
-    path = test_data() / "weights" / file
+    if DETECTORS[name] is None:
+        return load_detector(name, **options)
+    return load_detector(name, weights=str(weights(name)), **options)
+
+
+def weights(name: str) -> Path:
+    """A detector's file of weights; FacecurateError with what to give if it is not there."""
+    path = test_data() / "weights" / str(DETECTORS[name])
     if not path.is_file():
-        raise FacecurateError(f"give FACECURATE_TEST_DATA, a folder that has weights/{file}")
-    return load_detector(name, weights=str(path))
+        raise FacecurateError(f"give FACECURATE_TEST_DATA, a folder that has weights/{path.name}")
+    return path
 
 
 def missing() -> dict[str, str]:

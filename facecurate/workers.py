@@ -276,10 +276,11 @@ def _one_thread_environment() -> Iterator[None]:
 
 
 _SETTERS = {  # module -> how its number of threads is read and set
+    # First: as numba starts its threads it sets OpenMP's number, which is torch's and FAISS's too.
+    "numba": ("get_num_threads", "set_num_threads"),
     "torch": ("get_num_threads", "set_num_threads"),
     "cv2": ("getNumThreads", "setNumThreads"),
     "faiss": ("omp_get_max_threads", "omp_set_num_threads"),
-    "numba": ("get_num_threads", "set_num_threads"),
     "pyarrow": ("cpu_count", "set_cpu_count"),
 }
 

@@ -243,3 +243,18 @@ def test_workers_end_with_their_parent(tmp_path, end):
     finally:
         parent.kill()
         parent.wait()
+
+
+def test_one_thread_is_one_thread_whichever_library_starts_first():
+    """Numba sets OpenMP's number of threads as it starts its own: torch's must be set after it."""
+    code = (
+        "import numba, torch\n"
+        "from facecurate.workers import single_thread\n"
+        "with single_thread():\n"
+        "    print(torch.get_num_threads(), numba.get_num_threads())\n"
+    )
+    more = {**os.environ, "OMP_NUM_THREADS": "3", "NUMBA_NUM_THREADS": "3"}
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], env=more, capture_output=True, text=True
+    )
+    assert ran.stdout == "1 1\n", ran.stderr

@@ -86,7 +86,7 @@ def import_(
     """
     from facecurate.datasets import manifest
     from facecurate.errors import UsageError
-    from facecurate.importing import kind_of
+    from facecurate.importing import Kind, kind_of
     from facecurate.importing.sources import usual_name
 
     options: dict[str, Any] = {"license": license, "redo": redo}
@@ -106,6 +106,8 @@ def import_(
             f"{source}) or choose another --name"
         )
     dataset = state.workspace.dataset(name)
+    if kind is Kind.LIST:
+        options["say"] = state.say
     verb = _verb(kind, dataset, source, options, worker_count(workers), own)
     state.run(dataset, "photos", verb)
 

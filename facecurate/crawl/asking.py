@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from facecurate.crawl.calls import Api, ItemFailed
-from facecurate.crawl.sieve import Sieve, digest_of
+from facecurate.crawl.sieve import Sieve
 from facecurate.flickr import gate
 from facecurate.flickr.failures import CallFailure, Kind
 from facecurate.flickr.photos import Photo
 from facecurate.flickr.rows import SIZES, SMALLEST, Size
+from facecurate.stones import stone
 
 # Flickr's labels of getSizes by the names of rows.SIZES.
 _LABELS = {
@@ -67,7 +68,7 @@ class Asker:
 
     def is_barred(self, sha256: str) -> bool:
         """Whether a picture with these bytes was taken down from the workspace; hexadecimal."""
-        return ("sha256", digest_of(sha256)) in self._sieve.tombstones
+        return stone("sha256", sha256) in self._sieve.tombstones
 
     def size(self, photo_id: int, wanted: str) -> Size | None:
         """The address of a photo's size, or of the next smaller one; None if the photo is gone."""

@@ -6,10 +6,9 @@ import random
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from facecurate.crawl.settings import day
 from facecurate.errors import FacecurateError
 from facecurate.flickr.budget import Budgets
-from facecurate.flickr.clock import Clock
+from facecurate.flickr.clock import LONG, Clock, day
 from facecurate.flickr.failures import Backoff, CallFailure, Kind, Stop
 from facecurate.flickr.query import BadReply, Page, Query, Retry, StopCrawl, TooDeep, page_of
 
@@ -51,7 +50,9 @@ class Api:
         self._random = random.Random()
         self._refusals = 0  # throttled or unknown answers in a row
         self._lost = 0  # calls in a row that were given up
+        self._known = 0.0  # until when a pause is known to whom ``say`` speaks
         self.failed = failed
+        self.say: Callable[[str], None] = lambda line: None
         self.calls = 0  # attempts, as Flickr counts them
 
     def call(self, method: str, **params: str | int) -> dict[str, Any]:
@@ -96,6 +97,10 @@ class Api:
         left = self._budgets.blocked(self._bucket)
         if left > self._backoff.pause_longest + 60:
             raise self._stopped("Flickr had asked for a long pause", left)
+        until = self._clock.time() + left
+        if left >= LONG and until > self._known + 1:  # of an earlier run, or of another crawl
+            self._known = until
+            self.say(f"Flickr had asked for a pause: waiting until {day(until)}")
         self._budgets.acquire(self._bucket)
 
     def _after(self, method: str, failure: CallFailure, tries: int) -> float:
@@ -113,6 +118,7 @@ class Api:
         self.failed(method, failure, pause)
         if refused:  # in all processes; the next place in the budget lies behind it
             self._budgets.block(self._bucket, pause, failure.message)
+            self._known = self._clock.time() + pause
             return 0.0
         return pause
 

@@ -15,7 +15,7 @@ from facecurate.flickr.schema import PhotoState
 from facecurate.pool import Pool, Room, check_settings
 from facecurate.stats import Stats
 from facecurate.workers import Progress, silent
-from facecurate.workspace import Dataset, tombstones
+from facecurate.workspace import Dataset
 
 
 def crawl(
@@ -35,10 +35,13 @@ def crawl(
         if taken_over:
             say(taken_over)
         _check_pool(Pool(dataset.path("photos")))
+        settled = removal.settle(dataset, access.contact, access.clock.time())
+        for note in settled.notes():
+            say(note)
         with opened(dataset, settings, access, say) as run:
             for note in run.notes:
                 say(note)
-            return _Crawl(dataset, settings, access, run, progress).finish()
+            return _Crawl(dataset, settings, access, run, progress, settled).finish()
 
 
 def _check_pool(pool: Pool) -> None:
@@ -57,6 +60,7 @@ class _Crawl:
     access: Access
     run: Run
     progress: Progress
+    settled: removal.Settled
     stored: int = 0  # photos in parts and in the spool
     through: float = 0.0  # share of the range that the search has behind it
     credited: int = 0  # parts in the attribution files
@@ -65,7 +69,6 @@ class _Crawl:
     def finish(self) -> Stats:
         """The whole run."""
         run, packer = self.run, self.run.packer
-        self._settle()
         packer.tidy()
         self._once_more()
         self.stored = result.counts(run.photos).kept
@@ -83,10 +86,6 @@ class _Crawl:
         while self._pack():
             pass
         return self._account()
-
-    def _settle(self) -> None:
-        """Finishes a taking-down that was interrupted."""
-        removal.finish(self.run.packer.pool, self.run.photos, tombstones(self.dataset.workspace))
 
     def _once_more(self) -> None:
         """What earlier runs could not reach gets one more try in each later one."""
@@ -161,4 +160,6 @@ class _Crawl:
             raise FacecurateError(
                 "the search found no photo: try other --query words or a wider --since and --until"
             )
-        return stats.noted(attribution.summary(credited))
+        return stats.noted(*self.settled.notes(), attribution.summary(credited)).with_facts(
+            taken_down=self.settled.photos
+        )

@@ -105,7 +105,7 @@ class Downloads:
     def _want(self, photo: Photo, size: rows.Size | None) -> Wanted | None:
         if size is None:
             return None
-        return Wanted(key_of(photo.photo_id), size.url, size.width, size.height)
+        return Wanted(key_of(photo.photo_id), size.url, size.width, size.height, photo.tries)
 
     # -- after ----------------------------------------------------------------------------------
 
@@ -118,7 +118,9 @@ class Downloads:
             self._throttled += 1
             if self._arrived:  # others come through: it is this photo that is refused
                 self._retry(photo, reason, TRIES, None)
-            else:
+            elif got.status is not None:  # counted, so that in the end the fetcher knows it alone
+                self._photos.retry(photo.photo_id, reason, self._now())
+            else:  # it was not even asked for
                 self._photos.again([photo.photo_id], self._now())
         elif got.kind is Kind.GONE and not fresh:
             self._refresh.append(photo)

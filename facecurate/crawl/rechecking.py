@@ -26,7 +26,7 @@ from facecurate.flickr.state import NAME, State
 from facecurate.stats import Count, Stats
 from facecurate.text import counted
 from facecurate.workers import Progress, silent
-from facecurate.workspace import Dataset, tombstones
+from facecurate.workspace import Dataset
 
 BATCH = 50  # photos that are taken down at once
 SILENT = 10  # photos in a row of which nothing can be learned: then the run stops
@@ -54,9 +54,12 @@ def recheck(
         if taken_over:
             say(taken_over)
         settings = _settings(dataset)
+        settled = removal.settle(dataset, access.contact, access.clock.time())
+        for note in settled.notes():
+            say(note)
         with opened(dataset, settings, access, say) as run:
             _check_licenses(run, settings)
-            return _Recheck(dataset, access, run, say, progress).finish()
+            return _Recheck(dataset, access, run, say, progress, settled).finish()
 
 
 def _settings(dataset: Dataset) -> CrawlSettings:
@@ -98,8 +101,9 @@ class _Recheck:
         run: Run,
         say: Callable[[str], None],
         progress: Progress,
+        settled: removal.Settled,
     ) -> None:
-        self._dataset, self._access, self._run = dataset, access, run
+        self._dataset, self._access, self._run, self._settled = dataset, access, run, settled
         self._say, self._progress = say, progress
         self._removed: list[Removed] = []
         self._batch: list[Removed] = []
@@ -108,7 +112,6 @@ class _Recheck:
     def finish(self) -> Stats:
         """The whole run."""
         run = self._run
-        removal.finish(run.packer.pool, run.photos, tombstones(self._dataset.workspace))
         run.packer.tidy()
         before = result.counts(run.photos).kept
         began = self._begin()
@@ -218,7 +221,8 @@ class _Recheck:
         dropped = Counter(one.reason for one in self._removed)
         count = Count(before, before - dropped.total(), dict(sorted(dropped.items())))
         parts = {one.part for one in self._removed if one.part is not None}
-        notes = [f"{counted(self._asked, 'photo')} asked about by itself"]
+        notes = self._settled.notes()
+        notes += [f"{counted(self._asked, 'photo')} asked about one by one"]
         if parts:
             notes.append(
                 f"{counted(len(parts), 'part')} of photos written anew: run detect and the steps "
@@ -228,4 +232,6 @@ class _Recheck:
             {"photo_id": f"flickr-{one.photo_id}", "reason": one.reason} for one in self._removed
         ]
         stats = Stats({"photos": count}).noted(*notes, *self._run.notes)
-        return stats.with_facts(removed=removed, calls=self._run.api.calls)
+        return stats.with_facts(
+            removed=removed, taken_down=self._settled.photos, calls=self._run.api.calls
+        )

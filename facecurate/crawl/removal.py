@@ -1,13 +1,12 @@
 """Takes stored photos out of the pool again: bytes, rows, what the state knows, and their way back.
 
 The order makes it safe to be killed in: tombstones first, then the state, then each part anew (its
-tar, its table, its JSON, each renamed into place). ``finish`` does what was left undone.
+tar, its table, its JSON, each renamed into place). ``settle`` does what was left undone.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +14,10 @@ from typing import Any
 import pyarrow as pa
 
 from facecurate import FORMAT, __version__, storage, tars
+from facecurate.crawl import attribution
 from facecurate.crawl.downloads import key_of
-from facecurate.crawl.sieve import digest_of
 from facecurate.flickr.photos import Photo, Photos
+from facecurate.flickr.state import NAME, State
 from facecurate.pool import PartInfo, PartWriter, Pool, json_bytes
 from facecurate.records import (
     PHOTO_SCHEMA,
@@ -28,7 +28,12 @@ from facecurate.records import (
 )
 from facecurate.records import Photo as PhotoRow
 from facecurate.stats import Stats
-from facecurate.workspace import Dataset, file_lock
+from facecurate.stones import Stones, stone, stones_of
+from facecurate.text import counted
+from facecurate.workspace import Dataset, file_lock, tombstones
+
+_CREDIT = "attribution_due"  # a fact of the state: parts have changed since it was written
+_NAMED = ["photo_id", "status", "owner", "url", "page_url", "sha256"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,10 +76,10 @@ def _stones(removed: list[Removed], now: float) -> Iterator[dict[str, Any]]:
     for one in removed:
         names = [("photo", key_of(one.photo_id))]
         names += [("sha256", one.sha256.hex())] if one.sha256 else []
-        for kind, name in names:
+        for kind, digest in (stone(kind, name) for kind, name in names):
             yield {
                 "kind": kind,
-                "id_sha256": digest_of(name),
+                "id_sha256": digest,
                 "phash256": None,
                 "time": time,
                 "reason": one.reason,
@@ -153,23 +158,53 @@ def take_down(
     return rewrite(pool, {key_of(one.photo_id): one.reason for one in removed})
 
 
-def finish(pool: Pool, photos: Photos, tombstones: frozenset[tuple[str, bytes]]) -> None:
-    """Does what an interrupted taking-down left undone."""
-    if not tombstones:
-        return
-    left = unfinished(pool, tombstones)
-    photos.forget([int(key.removeprefix("flickr-")) for key in left])
-    rewrite(pool, left)
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settled:
+    """How many photos left the pool because they had been taken down, and how many parts."""
+
+    photos: int = 0
+    parts: int = 0
+
+    def notes(self) -> list[str]:
+        """For the last line."""
+        if not self.photos:
+            return []
+        return [
+            f"{counted(self.photos, 'photo')} that had been taken down left "
+            f"{counted(self.parts, 'part')}: run detect and the steps after it again"
+        ]
 
 
-def unfinished(pool: Pool, tombstones: frozenset[tuple[str, bytes]]) -> dict[str, str]:
+def settle(dataset: Dataset, contact: str, now: float) -> Settled:
+    """Takes what has a tombstone out of finished parts, whoever set it; asks nobody.
+
+    Tombstones may name a photo, an owner, a URL or bytes. It finishes a taking-down that was
+    interrupted, too. What left is kept out by its id from then on, so that it is not fetched again.
+    """
+    pool, stones = Pool(dataset.path("photos")), tombstones(dataset.workspace)
+    if not stones or not pool.stems():
+        return Settled()
+    with State(dataset.path(NAME)) as state:
+        left, parts = buried(pool, stones), []
+        if left or not all(_whole(pool, stem) for stem in pool.stems()):
+            state.put(_CREDIT, True)
+            numbers = [int(key.removeprefix("flickr-")) for key in left]
+            bury(dataset.workspace, [Removed(n, None, None, left[key_of(n)]) for n in numbers], now)
+            Photos(state).forget(numbers)
+            parts = rewrite(pool, left)
+        if state.get(_CREDIT):
+            attribution.write(dataset, contact)
+            state.put(_CREDIT, None)
+    return Settled(len(left), len(parts))
+
+
+def buried(pool: Pool, stones: Stones) -> dict[str, str]:
     """Photos of the pool that have a tombstone and still stand there as ok, with their reason."""
     found = {}
-    buried = {digest for kind, digest in tombstones if kind == "photo"}
     for stem in pool.stems():
-        table = pool.table(stem, PHOTO_SCHEMA)
-        rows = zip(*(table[c].to_pylist() for c in ("photo_id", "status")), strict=True)
-        for photo_id, status in rows:
-            if status == "ok" and hashlib.sha256(photo_id.encode()).digest() in buried:
-                found[photo_id] = "tombstoned"
+        for row in pool.table(stem, PHOTO_SCHEMA).select(_NAMED).to_pylist():
+            urls = row["url"], row["page_url"]
+            marks = stones_of(row["photo_id"], row["owner"], urls, row["sha256"])
+            if row["status"] == "ok" and not stones.isdisjoint(marks):
+                found[row["photo_id"]] = "tombstoned"
     return found

@@ -7,7 +7,7 @@ from typing import Any
 
 from facecurate import FORMAT, __version__, storage
 from facecurate.crawl.run import Run
-from facecurate.crawl.settings import day
+from facecurate.flickr.clock import day
 from facecurate.flickr.estimate import Estimate, estimate
 from facecurate.flickr.photos import Photos
 from facecurate.flickr.schema import PhotoState
@@ -48,18 +48,18 @@ def told(run: Run) -> Stats:
         "attempts": attempts(run),
     }
     notes = [f"{counted(left, 'more photo')} found and not asked for"] if left else []
-    notes.append(sentence(estimated))
+    notes.append(sentence(estimated, run.enumerator.rules.end))
     stats = Stats({"photos": counts(run.photos)}).noted(*notes, *run.notes)
     return stats.with_facts(**facts)
 
 
-def sentence(found: Estimate | None) -> str:
-    """How complete the enumeration is, in words."""
+def sentence(found: Estimate | None, end: int) -> str:
+    """How complete the enumeration is, in words. ``end``: of the uploads, in s since 1970."""
     if found is None:
         return "completeness not estimated: the search is not finished"
     return (
         f"the search found about {found.share:.1%} ({found.low:.1%} to {found.high:.1%}) of "
-        f"{round(found.total):,} photos that match"
+        f"{round(found.total):,} photos that match and were uploaded before {day(end)}"
     )
 
 

@@ -11,21 +11,20 @@ from facecurate.crawl.asking import Asker
 from facecurate.crawl.calls import SEARCH, Api, Failed
 from facecurate.crawl.downloads import Downloads
 from facecurate.crawl.pack import Packer, Spool
-from facecurate.crawl.settings import IMAGE_HOSTS, Access, CrawlSettings, day
+from facecurate.crawl.settings import IMAGE_HOSTS, Access, CrawlSettings
 from facecurate.crawl.sieve import Sieve
 from facecurate.errors import SettingsError
 from facecurate.fetch import FetchSettings, ImageFetcher, Robots
 from facecurate.flickr import licenses
 from facecurate.flickr.budget import Budgets, api_bucket
 from facecurate.flickr.client import FlickrClient
+from facecurate.flickr.clock import LONG, day
 from facecurate.flickr.failures import CallFailure
 from facecurate.flickr.hosts import HostBudgets
 from facecurate.flickr.photos import Photos
 from facecurate.flickr.state import NAME, State
 from facecurate.flickr.windows import Enumerator
 from facecurate.workspace import Dataset, tombstones
-
-LONG = 30.0  # seconds of pause that are worth a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +77,8 @@ def opened(
         state = State(dataset.path(NAME))
         try:
             _settle_size(state, settings.size)
-            api.failed = _recorder(state, access, say)
-            yield _assembled(dataset, settings, access, api, budgets, state)
+            api.failed, api.say = _recorder(state, access, say), say
+            yield _assembled(dataset, settings, access, api, budgets, state, say)
         finally:
             state.close()
 
@@ -91,12 +90,13 @@ def _assembled(
     api: Api,
     budgets: Budgets,
     state: State,
+    say: Callable[[str], None],
 ) -> Run:
     taken, notes = allowed(api, settings)
     sieve = Sieve(taken, settings.size, settings.gate, tombstones(dataset.workspace))
     photos, clock = Photos(state), access.clock
     asker = Asker(api, sieve)
-    hosts = HostBudgets(budgets, access.image_limit(settings.image_rate))
+    hosts = HostBudgets(budgets, access.image_limit(settings.image_rate), clock, say)
     fetch = _fetch_settings(dataset, settings, access)
     fetcher = ImageFetcher(fetch, hosts, Robots(clock=clock), clock=clock)
     return Run(

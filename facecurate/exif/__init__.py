@@ -10,16 +10,17 @@ import io
 
 from PIL import Image
 
-from facecurate.exif import chunks, gif, jpeg, tiff
+from facecurate.exif import avif, chunks, gif, jpeg, tiff
 
 
 def strip_gps(data: bytes) -> bytes:
     """The same picture without GPS, place names and names of people; bytes after its end are cut.
 
-    JPEG, PNG, WebP and GIF are edited; other formats, and files without such metadata, come back as
-    they are. Pixels and orientation (as Pillow reads it) stay. Vendors' maker notes, which may hold
-    anything, go, and so do thumbnails that carry metadata of their own. Raises ValueError where the
-    file contradicts its format or ends early.
+    JPEG, PNG, WebP, GIF, TIFF and AVIF are edited; other formats, and files without such metadata,
+    come back as they are. Pixels and orientation (as Pillow reads it) stay. Vendors' maker notes,
+    which may hold anything, go, and so do thumbnails that carry metadata of their own. Raises
+    ValueError where the file contradicts its format or ends early; TIFF and AVIF, which are edited
+    in place and keep their length, come back as they are then.
     """
     if data.startswith(b"\xff\xd8"):
         edit, kind = jpeg.edited, "JPEG"
@@ -29,6 +30,10 @@ def strip_gps(data: bytes) -> bytes:
         edit, kind = chunks.edited_webp, "WEBP"
     elif data.startswith(gif.SIGNATURES):
         return gif.edited(data)
+    elif data[:4] in tiff.FORMS:
+        return _if_turned_alike(data, tiff.edited_file(data), "TIFF")
+    elif data[4:8] == b"ftyp":
+        return _if_turned_alike(data, avif.edited(data), "AVIF")
     else:
         return data
     stripped = edit(data, None)
@@ -38,6 +43,13 @@ def strip_gps(data: bytes) -> bytes:
     if _orientation(stripped, kind) != turn:  # it stood in what had to go
         stripped = edit(data, tiff.only_orientation(turn))
     return stripped
+
+
+def _if_turned_alike(data: bytes, stripped: bytes, kind: str) -> bytes:
+    """The stripped file unless its pixels would be shown otherwise."""
+    if stripped == data or _orientation(data, kind) == _orientation(stripped, kind):
+        return stripped
+    return data
 
 
 def _orientation(data: bytes, kind: str) -> int:

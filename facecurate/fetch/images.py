@@ -19,7 +19,7 @@ from facecurate.fetch import addresses, gate
 from facecurate.fetch.addresses import Target
 from facecurate.fetch.client import Answer, Client
 from facecurate.fetch.connections import Connections, StoppedRequest
-from facecurate.fetch.kinds import Failure, Got, Wanted, failed
+from facecurate.fetch.kinds import Failure, Got, Kind, Wanted, failed
 from facecurate.fetch.lanes import Job, Lane, Lanes
 from facecurate.fetch.pace import Budgets, Clock, LocalBudgets, MachineClock
 from facecurate.fetch.robots import Robots, tag_forbids
@@ -27,7 +27,7 @@ from facecurate.fetch.settings import FetchSettings
 from facecurate.images import extension
 
 Done = Callable[[Got], None]
-_DENIALS = 2  # of one image, after which they are its own
+_REFUSALS = 2  # of one image, after which they are its own
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
 
 
@@ -53,7 +53,7 @@ class ImageFetcher:
         self._robots = robots or Robots(clock=self._clock)
         self._rng = rng or np.random.default_rng()
         self._lanes: dict[str, Lane] = {}
-        self._denied: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
 
     def fetch_many(self, wanted: Iterable[Wanted], done: Done) -> None:
         """Fetches each image once and reports each through ``done``, in this thread, in any order.
@@ -66,7 +66,7 @@ class ImageFetcher:
         """
         lanes = Lanes(self.settings, self._budgets, self._clock, self._rng, self._lanes)
         with Connections(self.settings) as connections:
-            run = _Run(self.settings, lanes, connections, self._robots, self._clock, self._denied)
+            run = _Run(self.settings, lanes, connections, self._robots, self._clock, self._refused)
             try:
                 run.start()
                 for one in wanted:
@@ -97,10 +97,10 @@ class _Run:
         connections: Connections,
         robots: Robots,
         clock: Clock,
-        denied: Counter[str],
+        refused: Counter[str],
     ) -> None:
         self._settings, self._lanes, self._connections = settings, lanes, connections
-        self._robots, self._clock, self._denied = robots, clock, denied
+        self._robots, self._clock, self._refused = robots, clock, refused
         self._client = Client(settings, connections)
         self._results: queue.SimpleQueue[Got | None] = queue.SimpleQueue()  # None: a thread ended
         self._threads = [
@@ -176,16 +176,24 @@ class _Run:
             answer = self._client.get(job.target, self._settings.limits.max_bytes, before)
             return self._store(job.wanted, answer)
         except Failure as failure:
-            if failure.reason == "forbidden":
-                failure = self._forbidden(job.wanted.key, failure)
-            return failed(job.wanted, asked[-1], failure)
+            return failed(job.wanted, asked[-1], self._own(job, failure))
 
-    def _forbidden(self, key: str, failure: Failure) -> Failure:
-        """403 is a host's way to slow us down, or an owner's: then it comes back for one image."""
-        self._denied[key] += 1
-        if self._denied[key] <= _DENIALS:
+    def _own(self, job: Job, failure: Failure) -> Failure:
+        """A refusal that is no longer its host's way to slow us down, but this one image's.
+
+        403 becomes that when it comes back for the image; 429 when, besides, the host refused no
+        other image since one came well. Then what failed before (``Wanted.tries``) counts too, or
+        an image that is always refused would pause its host in every run.
+        """
+        if failure.kind is not Kind.THROTTLE or failure.status is None:
             return failure
-        return Failure("denied", failure.detail, status=failure.status)
+        key, alone = job.wanted.key, not self._lanes.others_refused(job)
+        self._refused[key] += 1
+        count = self._refused[key] + (job.wanted.tries if alone else 0)
+        if count <= _REFUSALS or not (alone or failure.reason == "forbidden"):
+            return failure
+        status, asked = failure.status, failure.retry_after
+        return Failure("denied", failure.detail, status=status, retry_after=asked)
 
     def _store(self, wanted: Wanted, answer: Answer) -> Got:
         forbidding = tag_forbids(answer.headers.get_all("X-Robots-Tag", []), self._robots.token)

@@ -37,7 +37,7 @@ REASONS: dict[str, tuple[Kind, str, str]] = {
     "connection": (Kind.TRANSIENT, "unreachable", "no connection, or it broke"),
     "certificate": (Kind.TRANSIENT, "unreachable", "the server's certificate cannot be checked"),
     "unknown_host": (Kind.TRANSIENT, "unreachable", "its host's name cannot be resolved"),
-    "denied": (Kind.TRANSIENT, "unreachable", "refused (403) for the third time: it alone, then"),
+    "denied": (Kind.TRANSIENT, "unreachable", "refused for the third time: it alone, then"),
     "redirects": (Kind.TRANSIENT, "unreachable", "too many redirects"),
     "robots_unknown": (Kind.TRANSIENT, "unreachable", "robots.txt cannot be read at the moment"),
     "encoded": (Kind.TRANSIENT, "unsupported", "it came compressed, which nobody asked for"),
@@ -94,6 +94,7 @@ class Wanted:
     url: str
     width: int | None = None
     height: int | None = None
+    tries: int = 0  # that failed before, as the caller knows
 
 
 @dataclass(frozen=True, slots=True)

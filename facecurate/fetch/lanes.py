@@ -34,6 +34,7 @@ class Lane:
     out: int = 0  # waiting for their time or on their way
     ready: bool = False  # stands in the line of lanes that have work
     throttles: int = 0  # in a row
+    refused: set[str] = field(default_factory=set)  # images, since one came well
     misses: int = 0  # transient failures in a row
     paused_at: float = float("-inf")
     closed: HostClosedError | None = None
@@ -124,6 +125,11 @@ class Lanes:
                 self._lanes.pop(lane.bucket, None)  # lists may name millions of hosts
             self._changed.notify_all()
 
+    def others_refused(self, job: Job) -> bool:
+        """Whether the job's host refused other images too since it last answered well."""
+        with self._changed:
+            return bool(job.lane.refused - {job.wanted.key})
+
     def reserve(self, bucket: str) -> float:
         """Seconds to wait before one more request of a job that is on its way already."""
         with self._changed:
@@ -188,15 +194,20 @@ class Lanes:
 
     def _learn(self, lane: Lane, job: Job, got: Got) -> None:
         if got.kind is Kind.THROTTLE:
+            lane.refused.add(job.wanted.key)
             again = job.sent <= lane.paused_at  # it was on its way when the pause began
             self._throttled(lane, got.retry_after, f"{got.reason} {got.status}", again)
         elif got.kind is Kind.TRANSIENT:
             silent = got.reason is not None and final_reason(got.reason) == "unreachable"
             lane.misses = lane.misses + 1 if silent else 0  # else it answered, with bad bytes
+            asked = got.retry_after or 0.0
+            if got.reason == "denied" and 0 < asked <= self._settings.longest_pause:
+                self._budgets.block(lane.bucket, asked, "denied")  # its word is kept all the same
             if lane.misses >= self._settings.most_misses:
                 self._throttled(lane, got.retry_after, f"{lane.misses} failures in a row", False)
         elif got.kind is not Kind.REFUSED:
             lane.misses = lane.throttles = 0
+            lane.refused.clear()
             self._budgets.clean(lane.bucket)
 
     def _throttled(self, lane: Lane, asked: float | None, reason: str, again: bool) -> None:

@@ -185,7 +185,12 @@ def pick_size(row: SearchRow, wanted: str) -> Size | None:
 
 def page_url(row: SearchRow) -> str:
     """The photo's page; by the owner's id, which unlike the alias never changes."""
-    return f"https://www.flickr.com/photos/{row.owner}/{row.photo_id}/"
+    return page_of(row.owner, row.photo_id)
+
+
+def page_of(owner: str, photo_id: str | int) -> str:
+    """The page of a photo by its owner's id and its own."""
+    return f"https://www.flickr.com/photos/{owner}/{photo_id}/"
 
 
 def owner_url(row: SearchRow) -> str:

@@ -14,6 +14,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from facecurate import storage
@@ -36,6 +37,13 @@ _COLUMNS = tuple(field.name for field in dataclasses.fields(Window))
 _ROW = ", ".join(_COLUMNS)
 _CHANGES = ", ".join(f"{name} = ?" for name in _COLUMNS[1:])
 _MARKS = ", ".join("?" * len(_COLUMNS))
+
+
+def _told(key: str, value: Any) -> str:
+    """A setting as its user knows it."""
+    if key in ("since", "until") and value is not None:
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M} UTC"
+    return "none" if value is None else printable(json.dumps(value))
 
 
 class State:
@@ -145,8 +153,8 @@ class State:
                 old = before.setdefault(key, new)
                 if old != new:
                     raise SettingsError(
-                        f"{self.path} was begun with {key} = {printable(json.dumps(old))}, now it "
-                        f"is {printable(json.dumps(new))}: use that value, or another --name"
+                        f"{self.path} was begun with {key} = {_told(key, old)}, now it is "
+                        f"{_told(key, new)}: use that value, or another --name"
                     )
             self.put("settings", before)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from facecurate.errors import FacecurateError, UsageError
@@ -60,12 +60,15 @@ class Politeness:
         )
 
     @contextlib.contextmanager
-    def fetcher(self, folder: str) -> Iterator[ImageFetcher]:
-        """A fetcher that writes pictures into ``folder``, by the budgets of the user."""
+    def fetcher(self, folder: str, say: Callable[[str], None]) -> Iterator[ImageFetcher]:
+        """A fetcher that writes pictures into ``folder``, by the budgets of the user.
+
+        ``say``: of hosts that ask for long pauses.
+        """
         budgets = Budgets(self.folder, self.clock)
         limit = Limit(per_second=self.rate) if self.local else image_limit(self.rate)
         try:
-            hosts = HostBudgets(budgets, limit)
+            hosts = HostBudgets(budgets, limit, self.clock, say)
             robots = Robots(clock=self.clock)
             yield ImageFetcher(self.settings(folder), hosts, robots, clock=self.clock)
         finally:

@@ -12,11 +12,10 @@ from facecurate import images, storage
 from facecurate.pool import Pool, Room, write_part
 from facecurate.records import GIVEN_SCHEMA, PHOTO_SCHEMA, Given, Photo, to_table
 from facecurate.stats import Stats
+from facecurate.stones import Stones, stones_of
 from facecurate.tars import TarWriter
 from facecurate.text import storable
 from facecurate.workers import Progress, Task, map_tasks
-
-Tombstones = frozenset[tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class PartTask(Task):
     dataset: str
     folder: str  # photos/
     settings: Mapping[str, Any]
-    tombstones: Tombstones
+    tombstones: Stones
 
 
 def limits() -> dict[str, int]:
@@ -107,7 +106,7 @@ def write_rows(
     return part.stats
 
 
-def take(row: Photo, data: Content, gone: Tombstones, tar: TarWriter) -> Photo:
+def take(row: Photo, data: Content, gone: Stones, tar: TarWriter) -> Photo:
     """The row with all that its bytes tell; they go into the tar unless the photo is dropped."""
     if isinstance(data, images.ImageRejectedError):
         return dropped(row, data.reason)
@@ -137,23 +136,12 @@ def dropped(row: Photo, reason: str) -> Photo:
     return dataclasses.replace(row, status="dropped", reason=reason)
 
 
-def is_gone(row: Photo, gone: Tombstones) -> bool:
+def is_gone(row: Photo, gone: Stones) -> bool:
     """Whether the photo, its bytes, an address of it or all of its owner's were taken down."""
     if not gone:
         return False
-    names = {
-        ("photo", row.photo_id),
-        ("owner", row.owner),
-        ("url", row.url),
-        ("url", row.page_url),
-        ("url", row.source),
-        ("sha256", row.sha256.hex() if row.sha256 else None),
-    }
-    return any((kind, _digest(name)) in gone for kind, name in names if name)
-
-
-def _digest(name: str) -> bytes:
-    return hashlib.sha256(name.encode()).digest()
+    urls = (row.url, row.page_url, row.source)
+    return not gone.isdisjoint(stones_of(row.photo_id, row.owner, urls, row.sha256))
 
 
 def text(value: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,6 @@ from facecurate.importing.polite import Politeness
 from facecurate.importing.rows import (
     Content,
     PartTask,
-    Tombstones,
     Verified,
     is_gone,
     limits,
@@ -30,6 +29,7 @@ from facecurate.importing.window import Stretch, Window
 from facecurate.pool import Pool, Room
 from facecurate.records import Given, Photo
 from facecurate.stats import Stats
+from facecurate.stones import Stones
 from facecurate.text import counted
 from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset, tombstones
@@ -45,12 +45,13 @@ def import_list(
     columns: Mapping[str, str] | None = None,
     license: str | None = None,
     redo: bool = False,
+    say: Callable[[str], None] = lambda line: None,
     progress: Progress = silent,
 ) -> Stats:
     """Takes the picture at every address of a CSV, TSV or Parquet file.
 
     ``columns``: the file's names of ours (``url``, ``license``, ``author``, ``owner``, ``title``,
-    ``page_url``). ``license``: of pictures whose row names none.
+    ``page_url``). ``license``: of pictures whose row names none. ``say``: of long pauses.
     The same call goes on where an earlier one ended, however it did.
 
     Raises StoppedError (exit code 75) when what is left waits for hosts that ask for a long pause,
@@ -75,7 +76,7 @@ def import_list(
             Spool(dataset).clear()
         notes = [taken_over or "", earlier.begin(pool, redo)]
         earlier.check_source(pool, settings, new=bool(survey.wanted))
-        run = _Run(dataset, pool, addresses, survey, settings, polite, known, progress)
+        run = _Run(dataset, pool, addresses, survey, settings, polite, known, say, progress)
         run.fetch()
         return pool.stats().noted(*notes, *_remarks(survey, pool))
 
@@ -89,9 +90,10 @@ class _Run:
     settings: Mapping[str, Any]
     polite: Politeness
     known: Numbers
+    say: Callable[[str], None]
     progress: Progress
     done: int = 0
-    gone: Tombstones = field(init=False)
+    gone: Stones = field(init=False)
     spool: Spool = field(init=False)
     room: Room = field(init=False)
 
@@ -112,7 +114,7 @@ class _Run:
             pack=self._pack,
             done=self._count,
         )
-        with self.polite.fetcher(self.spool.url) as fetcher:
+        with self.polite.fetcher(self.spool.url, self.say) as fetcher:
             window.run(fetcher)
         self.spool.clear()
 

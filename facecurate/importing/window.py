@@ -158,7 +158,7 @@ class Window:
             asked.refusals += 1
             last = asked.refusals >= self._polite.refusals
             self._try_again(asked, got, None if last else pauses[0])
-        elif got.kind is Kind.TRANSIENT:
+        elif got.kind is Kind.TRANSIENT and got.reason != "denied":
             asked.misses += 1
             silent = _reason(got) == "unreachable"  # else bad bytes came: twice is enough
             last = asked.misses > (len(pauses) if silent else 1)

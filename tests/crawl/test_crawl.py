@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from crawled import CONTACT, OPEN, check_stored, flickr, rows, stored
+from crawled import CONTACT, OPEN, check_stored, flickr, rows, settings, stored
 from flickr_standin import Behaviour, Fault
 
 import facecurate.pool
+from facecurate.crawl import crawl
 from facecurate.errors import FacecurateError, SettingsError, StoppedError
+from facecurate.flickr.budget import Budgets, api_bucket
 from facecurate.flickr.gate import MINORS
 from facecurate.flickr.licenses import LICENSES
 from facecurate.inspect import verify
@@ -102,6 +105,8 @@ def test_other_words_or_another_size_under_the_same_name_are_refused(tmp_path: P
         found.crawl(limit=3)
         with pytest.raises(SettingsError, match="queries"):
             found.crawl(queries=("humans",))
+        with pytest.raises(SettingsError, match="until = none, now it is 2030-01-02 00:00 UTC"):
+            found.crawl(until=1893542400)
         with pytest.raises(SettingsError, match="size"):
             found.crawl(size="l")
 
@@ -241,6 +246,58 @@ def test_an_image_host_that_only_slows_us_down_ends_the_run_with_75(tmp_path: Pa
         found.clock.sleep(86_400)
         found.crawl()
         check_stored(found)
+
+
+def test_pauses_that_an_earlier_run_was_asked_for_are_told_by_the_next(tmp_path: Path) -> None:
+    with flickr(tmp_path, photos=60) as found:
+        budgets = Budgets(found.access.state_folder, found.clock)
+        budgets.block(api_bucket(found.access.key), 1800, "throttled")
+        budgets.block(f"img:{found.access.image_host}", 3200, "throttled 429")
+        budgets.close()
+        lines: list[str] = []
+        crawl(found.dataset, settings(), found.access, lines.append)
+    assert [line.partition(":")[0] for line in lines] == [
+        "Flickr had asked for a pause",
+        "127.0.0.1",
+    ]
+    assert "asks for a pause (of before): no image of it until" in lines[1]
+
+
+@pytest.mark.parametrize(("form", "runs"), [(None, 1), ("86400", 3)], ids=["429", "a day"])
+def test_one_address_that_is_always_refused_costs_its_own_photo_and_not_the_crawl(
+    tmp_path: Path, form: str | None, runs: int
+) -> None:
+    with flickr(tmp_path / "a", photos=60) as found:
+        found.crawl()
+        victim = sorted(stored(found.dataset))[5]
+        rest = stored(found.dataset) - {victim}
+    fault = Fault("429", f"/{victim.removeprefix('flickr-')}_", value=form)
+    with flickr(tmp_path / "b", photos=60, faults=[fault]) as found:
+        for _ in range(runs - 1):
+            with pytest.raises(StoppedError):
+                found.crawl()
+            found.clock.sleep(86_400)
+        stats = found.crawl()
+        assert stored(found.dataset) == rest
+        assert stats.counts["photos"].dropped["unreachable"] == 1
+        before = found.clock.time(), len(found.standin.requests)
+        found.crawl()  # one more try, and no pause for the host
+        assert found.clock.time() - before[0] < 60
+        again = [r for r in found.standin.requests[before[1] :] if ".jpg" in r.path]
+        assert len(again) == 1
+        found.standin.set_faults([])
+        found.crawl()
+        assert victim in stored(found.dataset)
+
+
+def test_a_long_pause_of_an_image_host_is_told(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with flickr(tmp_path, photos=60, faults=[Fault("429", r"\.jpg", nth=3)]) as found:
+        crawl(found.dataset, settings(), found.access, lines.append)
+    (line,) = lines
+    assert re.fullmatch(
+        r"127\.0\.0\.1:\d+ asks for a pause \(throttled 429\): no image of it until .* UTC", line
+    )
 
 
 def test_windows_in_no_order_and_short_totals_still_bring_everything(tmp_path: Path) -> None:

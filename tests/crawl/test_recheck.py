@@ -114,7 +114,7 @@ def test_a_sweep_costs_a_call_for_hundreds_and_only_the_unseen_are_asked_for(
         found.standin.change(one, private=0)
         found.standin.reset()
         stats = recheck(found.dataset, found.access)
-        assert "1 photo asked about by itself" in str(stats)
+        assert "1 photo asked about one by one" in str(stats)
         methods = found.standin.counters()["methods"]
         assert methods["flickr.photos.getInfo"] == 1 and methods["flickr.photos.search"] < 20
         assert found.standin.world.timeline.private.min() < NEVER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import shutil
@@ -393,10 +394,11 @@ def test_refusals_are_counted_over_several_calls():
     clock = FakeClock()
     with serving(a=reply(TOO_MANY, "429 Too Many Requests")) as server:
         fetcher = ImageFetcher(server.settings(), LocalBudgets(clock=clock), clock=clock)
-        for _ in range(5):
-            fetcher.fetch_many(server.wanted("/a"), lambda got: None)
+        *images, last = server.wanted(*["/a"] * 6)
+        for image in images:
+            fetcher.fetch_many([image], lambda got: None)
         with pytest.raises(HostClosedError):
-            fetcher.fetch_many(server.wanted("/a"), lambda got: None)
+            fetcher.fetch_many([last], lambda got: None)
 
 
 def test_an_image_that_is_always_forbidden_is_no_throttling_in_the_end():
@@ -407,6 +409,64 @@ def test_an_image_that_is_always_forbidden_is_no_throttling_in_the_end():
             fetcher.fetch_many([server.wanted("/a")[0]], got.append)
     assert [g.reason for g in got] == ["forbidden", "forbidden", "denied", "denied"]
     assert got[-1].kind is Kind.TRANSIENT
+
+
+REFUSAL = reply(TOO_MANY, "429 Too Many Requests")
+
+
+def one_by_one(fetcher, wanted):
+    """The reasons, each image in a call of its own."""
+    got = []
+    for one in wanted:
+        fetcher.fetch_many([one], got.append)
+    return [g.reason for g in got]
+
+
+def test_an_image_that_alone_is_refused_pauses_its_host_twice_and_no_more():
+    clock = FakeClock()
+    budgets = LocalBudgets(per_second=100.0, clock=clock)
+    with serving(a=REFUSAL, b=reply(PHOTO)) as server:
+        fetcher = ImageFetcher(server.settings(), budgets, clock=clock)
+        bad, good = server.wanted("/a", "/b")
+        reasons = one_by_one(fetcher, [bad, good, bad, bad, good, *[bad] * 8])
+        slept = clock.slept
+    told = [None, *["throttled"] * 2, None, *["denied"] * 9]
+    assert sorted(map(str, reasons)) == sorted(map(str, told))
+    assert reasons[2] == "throttled" and reasons[3] == "denied"
+    assert 60 + 60 <= slept <= 75 + 75 + 1
+
+
+@pytest.mark.parametrize(("asked", "paused"), [(300, True), (86400, False)])
+def test_the_pause_that_an_image_alone_asks_for_is_kept_unless_it_is_absurd(asked, paused):
+    clock = FakeClock()
+    budgets = LocalBudgets(per_second=100.0, clock=clock)
+    refusal = reply(TOO_MANY, "429 Too Many Requests", f"Retry-After: {asked}")
+    with serving(a=refusal) as server:
+        image = dataclasses.replace(server.wanted("/a")[0], tries=2)
+        fetcher = ImageFetcher(server.settings(), budgets, clock=clock)
+        assert one_by_one(fetcher, [image]) == ["denied"]
+    assert (budgets.blocked(f"img:{server.host}") > 250) == paused
+
+
+def test_images_that_are_refused_together_pause_their_host_each_time():
+    clock = FakeClock()
+    with serving(a=REFUSAL, b=REFUSAL) as server:
+        fetcher = ImageFetcher(server.settings(), LocalBudgets(clock=clock), clock=clock)
+        pair = server.wanted("/a", "/b")
+        with pytest.raises(HostClosedError):
+            one_by_one(fetcher, pair * 3)
+    assert clock.slept == pytest.approx(60 + 120 + 240 + 480 + 960, rel=0.26)
+
+
+def test_what_failed_before_counts_only_while_no_other_image_is_refused():
+    clock = FakeClock()
+    with serving(a=REFUSAL, b=REFUSAL) as server:
+        first, second = (dataclasses.replace(w, tries=5) for w in server.wanted("/a", "/b"))
+        fresh = server.wanted("/b")[0]
+        fetcher = ImageFetcher(server.settings(), LocalBudgets(clock=clock), clock=clock)
+        assert one_by_one(fetcher, [first, second, fresh, first]) == [
+            "denied", "denied", "throttled", "throttled",
+        ]  # fmt: skip
 
 
 def test_a_pause_of_a_day_ends_the_run_at_once_and_is_kept():

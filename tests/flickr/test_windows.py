@@ -38,6 +38,10 @@ def test_a_growing_world_with_bursts_is_found_in_few_calls(tmp_path, seed):
 @pytest.mark.parametrize("seed", range(5))
 def test_a_world_of_sixty_thousand_photos_is_found_in_few_calls(tmp_path, seed):
     crawl = Crawl(tmp_path, 60_000, seed, scale=1).run()
+    calls = len(crawl.asked)
+    print(
+        f"{calls} calls, {calls / crawl.pages_needed:.2f} x photos / 500, {crawl.share:.3%} found"
+    )
     assert crawl.share >= 0.99
     assert len(crawl.asked) <= 2.0 * crawl.pages_needed
 
