@@ -13,6 +13,8 @@ from loopback import picture, reply, serving
 
 from facecurate import videos
 from facecurate.cli import run
+from facecurate.pool import Pool
+from facecurate.records import PHOTO_SCHEMA
 
 
 @pytest.fixture
@@ -65,6 +67,8 @@ def test_each_kind_of_source_becomes_a_dataset_that_can_be_looked_at(tmp_path, t
     for name in made:
         assert typed("verify", name, "-q")[0] == 0
         assert "2 photos: 2 kept" in typed("status", name)[1]
+        photo = Pool(f"data/{name}/photos").tables(PHOTO_SCHEMA)["photo_id"][1].as_py()
+        assert photo in typed("why", photo, "--name", name)[1]
         told = json.loads(typed("status", name, "--json")[1])
         assert told["stages"]["photos"]["photos"]["kept"] == 2
     log = (tmp_path / "data" / "list" / "log.jsonl").read_text()
