@@ -128,7 +128,8 @@ def test_without_its_packages_dlib_says_what_to_install(monkeypatch, module):
 
 
 def test_without_its_package_the_reference_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "retinaface", None)
+    for module in ("retinaface", "retinaface.network"):
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtraError, match=r"facecurate\[retinaface\]"):
         faces.load_detector("retinaface-pytorch")
 
