@@ -146,7 +146,7 @@ def twice(look: Look, images: Sequence[Image], longest_side: int, large: float |
 
     A detector finds a face of more than ``large`` working pixels twice, or not at all: what it was
     trained to see is smaller. Where it finds such a face, or none, it looks again at half the size;
-    from that look come the faces that are larger, from the first one the others. ``large`` None:
+    the faces of that look that are larger take the place of those they overlap. ``large`` None:
     one look is enough, as it is for a photo that small.
     """
     answers = look(images, longest_side)
@@ -161,15 +161,14 @@ def twice(look: Look, images: Sequence[Image], longest_side: int, large: float |
     ]
     halves = look([images[number] for number in again], longest_side // 2)
     for number, half in zip(again, halves, strict=True):
-        limit = limits[number]
-        small = [face for face in answers[number] if _side(face) <= limit]
-        answers[number] = _joined(small, [face for face in half if _side(face) > limit])
+        large_ones = [face for face in half if _side(face) > limits[number]]
+        answers[number] = _joined(answers[number], large_ones)
     return answers
 
 
-def _joined(small: Sequence[Detection], large: Sequence[Detection]) -> list[Detection]:
-    """Both, without the small ones that are a large one again: the limit lies between the two."""
-    own = [face for face in small if all(_overlap(face, other) < SAME_FACE for other in large)]
+def _joined(first: Sequence[Detection], large: Sequence[Detection]) -> list[Detection]:
+    """Both looks' faces; where they overlap, the large ones of the second look are right."""
+    own = [face for face in first if all(_overlap(face, other) < SAME_FACE for other in large)]
     return ordered([*own, *large])
 
 

@@ -84,6 +84,12 @@ def test_large_faces_come_from_the_second_look_and_small_ones_from_the_first():
     assert asked == [(1, 800), (1, 400)]
 
 
+def test_a_large_face_that_the_second_look_does_not_confirm_stays():
+    small, large = square(0.9, 0, 0, 60), square(0.85, 300, 9, 900)
+    look, _ = looks([small, large], [small])
+    assert base.twice(look, [PHOTO], 800, 400.0) == [[small, large]]
+
+
 def test_one_look_is_enough_where_all_faces_are_small():
     small = square(0.9, 0, 0, 800)
     look, asked = looks([small], [square(0.9, 0, 0, 900)])
