@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from facecurate.cli.gates import gate_options, taken
 from facecurate.cli.names import existing, linked, prepared, unknown
 from facecurate.cli.state import (
     State,
@@ -104,6 +105,7 @@ def import_(
     help="Longer side, pixels.",
 )
 @click.option("--threshold", type=float, help="Lowest score.  [default: the detector's]")
+@gate_options
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option(
     "--precision",
@@ -117,17 +119,22 @@ def detect(state: State, name: str | None, workers: int | None, **options: Any) 
     """Find the faces of every photo and cut them out.
 
     A box crop is a square of 1.4 times the box's longer side; a small face keeps its size. Every
-    face that is dropped has a reason in the table.
+    face that is dropped has a reason in the table. quality.html shows how good the faces are.
+
+    --min-score to --max-asymmetry are limits of quality, off unless given; a face whose value is
+    not known does not pass. Look at quality.html before you set one.
 
     \b
     Example:
       facecurate detect mine --detector dlib
       facecurate detect mine --weights mobilenet0.25_Final.pth --threshold 0.8
+      facecurate detect mine --redo --max-yaw 45 --min-sharpness 8 --max-outside 20%
     """
     dataset = existing(state, name)
     from facecurate.detect import detect
 
     count = worker_count(workers)
+    options["limits"] = taken(options)
     state.run(dataset, "photos", lambda p: detect(dataset, workers=count, progress=p, **options))
 
 
