@@ -19,6 +19,7 @@ from facecurate.records import (
     Hash,
     to_table,
 )
+from facecurate.review.report import dedupe_report
 from facecurate.similar.duplicates import Duplicates, Items, SamePicture, find_duplicates
 from facecurate.similar.phash import hashes
 from facecurate.similar.verify import CANDIDATE_BITS, FACE_VERIFIED_BITS, VERIFIED_BITS, HashTable
@@ -70,7 +71,9 @@ def dedupe(
             stats = Pool(dataset.url).info("clusters").stats.noted("clusters were up to date")
         else:
             stats = _write_clusters(dataset, pool, settings, inputs)
-        return stats.noted(taken_over or "", "" if faces.stems() else "no faces yet: photos only")
+        report = dedupe_report(dataset, redo=redo)
+        early = "" if faces.stems() else "no faces yet: photos only"
+        return stats.noted(taken_over or "", early, report)
 
 
 # -- hashes ----------------------------------------------------------------------------------
