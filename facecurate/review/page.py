@@ -78,10 +78,11 @@ def _overview(result: Mapping[str, Any]) -> Section:
         "At a glance",
         paragraphs=[
             *largest,
-            "False at most: how many pairs of different pictures could have been taken for copies, "
-            f"if their rate is as high as the measurement allows: one in {1 / FALSE_EDGE_RATE:,.0f} "
-            "compared (95 % bound; none of 294,174 pairs of different portraits was accepted). It "
-            "is a bound and no estimate: the doubtful copies below show what there really is.",
+            "False at most: how many pairs of different pictures could have been taken for "
+            "copies, if their rate is as high as the measurement allows: one in "
+            f"{1 / FALSE_EDGE_RATE:,.0f} compared (95 % bound; none of 294,174 pairs of different "
+            "portraits was accepted). It is a bound and no estimate: the doubtful copies below "
+            "show what there really is.",
         ],
         table=Table(head, rows),
     )

@@ -114,7 +114,7 @@ def _result(dataset: Dataset, findings: list[Finding]) -> dict[str, Any]:
     keys = {key for groups in shown.values() for row in groups.values() for key in row}
     return {
         "dataset": dataset.name,
-        "rendered": _is_rendered(Pool(dataset.path("photos"))),
+        "rendered": is_rendered(Pool(dataset.path("photos"))),
         "levels": {one.level: _numbers(one) for one in findings},
         "shown": shown,
         "keys": sorted(keys),
@@ -142,7 +142,8 @@ def _numbers(one: Finding) -> dict[str, Any]:
     }
 
 
-def _is_rendered(photos: Pool) -> bool:
+def is_rendered(photos: Pool) -> bool:
+    """Whether nobody is shown in any of the photos."""
     return all(set(_origins(photos, stem)) <= {"rendered"} for stem in photos.stems())
 
 
