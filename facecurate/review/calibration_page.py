@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from facecurate.text import counted
 
 _RECALL, _PRECISION, _LIMIT, _FOUND = "#2f6f9f", "#b5482f", "#5b6675", "#2f8f5b"
 _HARD = 8  # lines that are named
+_NARROW = {"hash": 8, "cosine": 0.01}
 _ROWS = {"hash": range(0, 97, 8), "cosine": np.round(np.arange(0, 0.301, 0.025), 3).tolist()}
 
 
@@ -40,8 +42,9 @@ def _reading(left_out: Sequence[str]) -> Section:
         "accepted pairs that were called the same. In brackets Wilson's 95 % interval.",
         "Precision depends on how many pairs of each kind the file holds; in the dataset different "
         "pairs outnumber the same ones a thousandfold. What carries over is recall, and the rate "
-        "of false pairs. So label different pairs that look alike: easy ones tell nothing.",
-        "The suggestion lies in the middle between the farthest same pair and the nearest "
+        "of false pairs. So label different pairs that look alike, such as one person in one pose "
+        "and light, smiling and not; pairs drawn by chance tell nothing.",
+        "The suggestion is the tightest limit that accepts all same pairs nearer than the nearest "
         "different one. A limit beyond a different pair is never suggested.",
     ]
     if left_out:
@@ -87,15 +90,24 @@ def _findings(one: Measured) -> Iterator[str]:
         return
     point = one.at(found)
     yield (
-        f"Suggested: {_told(one, found)}. It accepts {point.right:,} of {len(one.same):,} same "
+        f"Suggested: {_told(one, found)}; the nearest different pair lies at "
+        f"{_told(one, one.barrier)}. It accepts {point.right:,} of {len(one.same):,} same "
         f"pairs (recall {_share(point.recall)}) and {point.wrong:,} of {len(one.different):,} "
         "different ones."
     )
+    if one.barrier - found < _NARROW[one.measure]:
+        yield "These two are close: label more pairs before you believe in a limit between them."
     if one.in_force is not None:
         now = one.at(one.in_force)
         yield (
             f"In force: {_told(one, one.in_force)}, which accepts {now.right:,} same and "
             f"{now.wrong:,} different ones."
+            + (
+                " The suggestion is wider: take it only if pairs that are hard to tell from copies "
+                "were among those called different."
+                if found > one.in_force
+                else ""
+            )
         )
     yield (
         f"Of different pairs at most {100 * point.false_rate[2]:.2g} % are accepted (95 %); the "
@@ -105,6 +117,8 @@ def _findings(one: Measured) -> Iterator[str]:
 
 
 def _told(one: Measured, limit: float) -> str:
+    if math.isinf(limit):
+        return "no distance at all"
     return f"{limit:.0f} bits" if one.measure == "hash" else f"a cosine of {1 - limit:.3f}"
 
 
@@ -118,7 +132,7 @@ def _table(one: Measured) -> Table:
     limits = sorted({*_ROWS[one.measure], *(limit for limit in marks if limit is not None)})
     rows = [_row(one, one.at(limit), marks.get(limit, "")) for limit in limits]
     head = "limit, bits" if one.measure == "hash" else "least cosine"
-    columns = (head, "same", "recall", "different", "different by this limit alone", "precision")
+    columns = (head, "same", "recall", "different", "different by this alone", "precision")
     return Table(columns, rows)
 
 

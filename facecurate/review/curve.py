@@ -62,21 +62,19 @@ class Measured:
             false_rate=(wrong / len(self.different), *wilson(wrong, len(self.different))),
         )
 
-    def suggested(self) -> float | None:
-        """The limit in the middle between the farthest same pair and the nearest different one.
+    @property
+    def barrier(self) -> float:
+        """The distance of the nearest different pair, whatever the first stage says of it."""
+        return float(self.apart.min())
 
-        Of the same pairs those count that lie nearer than every different pair; the different ones
-        count by their distance alone, so that nothing depends on the first stage's luck. None
-        where a different pair is nearer than every same one.
+    def suggested(self) -> float | None:
+        """The tightest limit that accepts every same pair nearer than the nearest different one.
+
+        The tightest, because whoever labels pairs seldom finds the different ones that look most
+        alike. None where a different pair is nearer than every same one.
         """
-        barrier = float(self.apart.min())
-        safe = self.same[self.same < barrier]
-        if not len(safe):
-            return None
-        middle = (float(safe.max()) + barrier) / 2
-        if self.measure == "hash":
-            return float(min(math.floor(middle), barrier - 1))
-        return round(middle, 3) if round(middle, 3) < barrier else float(safe.max())
+        safe = self.same[self.same < self.barrier]
+        return float(safe.max()) if len(safe) else None
 
 
 Share = tuple[float, float, float]  # a share and the ends of its 95 % interval

@@ -40,9 +40,25 @@
     told.value = `${left} of ${rows.length} rows, ${shown} of ${all} pictures beside the first`;
   }
 
-  form.addEventListener('input', update);
-  form.addEventListener('reset', () => setTimeout(update));
+  // What is asked for stands behind the # of the address, so that a view can be kept.
+  function recall() {
+    for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
+      const field = form.elements.namedItem(name);
+      if (field && 'value' in field) field.value = value;
+    }
+    update();
+  }
+
+  function keep() {
+    const asked = [...new FormData(form)].filter(([, value]) => value !== '');
+    history.replaceState(null, '', '#' + new URLSearchParams(asked));
+    update();
+  }
+
+  form.addEventListener('input', keep);
+  form.addEventListener('reset', () => setTimeout(keep));
+  window.addEventListener('hashchange', recall);
   form.addEventListener('submit', (event) => event.preventDefault());
   form.hidden = false;
-  update();
+  recall();
 })();
