@@ -13,7 +13,7 @@ SAME = ("same", "duplicate", "near_duplicate", "mirrored_duplicate", "copy", "ye
 DIFFERENT = (
     "different", "different_photo", "same_person_different_photo", "no", "false", "0",
 )  # fmt: skip
-_LABEL = ("label", "class", "same")  # what the column of the verdict is called in a header
+_LABEL = ("label", "class", "verdict")  # what a header calls the column of the verdict
 _ENDS = (("first", "second"), ("first_image", "second_image"), ("a", "b"), ("key", "other_key"))
 
 
@@ -56,8 +56,6 @@ def _pairs(lines: Iterator[str]) -> Iterator[Pair]:
 def _columns(cells: Sequence[str]) -> tuple[int, int, int] | None:
     """Where the two pictures and the verdict stand; None if this is no header."""
     names = [cell.lower() for cell in cells]
-    if len(names) > 2 and names[2] in (*SAME, *DIFFERENT):
-        return None
     label = next((names.index(name) for name in _LABEL if name in names), None)
     if label is None:
         return None
