@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ledgers import Copy, ledger
 
 from facecurate.review.choice import DOUBTFUL, LARGEST, SAMPLED, SHOWN, chosen, keys_of
-from ledgers import Copy, ledger
 
 
 def noise(count: int) -> list[list[Copy]]:
