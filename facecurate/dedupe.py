@@ -55,7 +55,7 @@ def dedupe(
             pool,
             _HashPart(faces.url),
             tool="dedupe",
-            settings={"hash": "phash64 phash256 1"},
+            settings={"hash": "phash64 phash256 2"},
             beside=[faces],
             workers=workers,
             redo=redo,

@@ -15,12 +15,19 @@ from typing import Any
 import click
 
 from facecurate import __version__
-from facecurate.cli import crawl, curate, data, tour, train
+from facecurate.cli import bring, crawl, curate, data, tour, train
 from facecurate.cli.state import State, common
 from facecurate.errors import FacecurateError
 from facecurate.text import printable
 
-COMMANDS = [*tour.COMMANDS, *crawl.COMMANDS, *curate.COMMANDS, *data.COMMANDS, *train.COMMANDS]
+COMMANDS = [
+    *tour.COMMANDS,
+    *crawl.COMMANDS,
+    *bring.COMMANDS,
+    *curate.COMMANDS,
+    *data.COMMANDS,
+    *train.COMMANDS,
+]
 
 
 class Group(click.Group):
