@@ -56,7 +56,7 @@ def render_rows_page(
     """The page as UTF-8; the form stands before the first section that has rows."""
     shown = [s for s in sections if isinstance(s, RowsSection)]
     rows = [row for section in shown for row in section.rows]
-    script = _script()
+    script = page_script()
     page = environment().get_template("rows.html")
     text = page.render(
         title=title,
@@ -73,6 +73,7 @@ def render_rows_page(
     return str(text).encode()
 
 
-def _script() -> str:
+def page_script() -> str:
+    """The script as it stands in every such page."""
     source, _, _ = environment().loader.get_source(environment(), "rows.js")
     return "\n" + str(source).strip() + "\n"

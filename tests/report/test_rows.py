@@ -190,4 +190,4 @@ def test_the_filters_leave_what_is_asked_for(
     titles, found, told = shown(tmp_path, asked)
     assert titles == left and found == headings
     rows = sum(title == KEPT for title in left)
-    assert told == f"{rows} of 3 rows, {len(left) - rows} of 5 pictures beside the first"
+    assert told == f"{rows} of 3 rows, {len(left) - rows} of 5 pictures"

@@ -37,7 +37,7 @@
       const inside = [...section.querySelectorAll('.row')];
       section.hidden = inside.length > 0 && inside.every((row) => row.hidden);
     }
-    told.value = `${left} of ${rows.length} rows, ${shown} of ${all} pictures beside the first`;
+    told.value = `${left} of ${rows.length} rows, ${shown} of ${all} pictures`;
   }
 
   // What is asked for stands behind the # of the address, so that a view can be kept.
