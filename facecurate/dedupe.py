@@ -54,7 +54,7 @@ def dedupe(
             pool,
             _HashPart(faces.url),
             tool="dedupe",
-            settings={"hash": "phash64 phash256 1"},
+            settings={"hash": "phash64 phash256 2"},
             beside=[faces],
             workers=workers,
             redo=redo,

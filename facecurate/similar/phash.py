@@ -1,4 +1,4 @@
-"""Perceptual hashes of one picture, upright and mirrored, equal to ImageHash's bit for bit.
+"""Perceptual hashes of one picture, upright and mirrored: ours, or ImageHash's bit for bit.
 
 The hash is the one described by Neal Krawetz ("Looks like it", 2011) in the form that the
 ImageHash package gives it: luminance, resized to 4 times the hash's side, its discrete cosine
@@ -8,7 +8,6 @@ else, so the mirrored hash costs no second resize.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +15,6 @@ from PIL import Image
 
 Pixels = NDArray[np.uint8]
 Coefficients = NDArray[np.float64]
-
-OVERSAMPLING = 4
-"""The picture is resized to this many pixels for each row of the hash (ImageHash's choice)."""
 
 DECIDED = 2.0
 """A bit is decided when its coefficient lies this far from the median: the size that white noise
@@ -48,18 +44,59 @@ class Hashes:
         return self.decided >= INFORMATIVE_BITS
 
 
-def hashes(image: Pixels, *, exact: bool = False) -> Hashes:
+def hashes(
+    image: Pixels, *, filled: tuple[float, float] | None = None, exact: bool = False
+) -> Hashes:
     """The 64- and 256-bit perceptual hashes of a picture and of its mirror image.
 
-    image: (H, W) grey or (H, W, 3) RGB, uint8, at least one pixel. The bits are those of
-    ``imagehash.phash(picture)`` and ``imagehash.phash(picture, hash_size=16)``. The transform is
-    a matrix product here; where coefficients are equal but for rounding (flat, symmetric or
-    drawn pictures) they are made equal first, so that the bits are the same on every machine,
-    and may differ from ImageHash's, which rounding chose. ``exact`` takes SciPy's transform as
-    ImageHash does and agrees there too.
+    image: (H, W) grey or (H, W, 3) RGB, uint8, at least one pixel. It may be decoded at a smaller
+    scale: 64 pixels a side are enough. Then the picture seldom fills its last row and column,
+    and ``filled`` says how many it fills: 1003 pixels at 1/8 fill 125.375 of 126.
+
+    The picture is not rounded to whole grey levels between resize and transform, and where
+    coefficients are equal but for rounding (flat, symmetric or drawn pictures) they are made
+    equal, so that the bits are the same on every machine; they differ from ImageHash's in a few
+    where a coefficient lies next to the median (README, benchmarks). ``exact`` gives the bits of
+    ``imagehash.phash(picture)`` and ``imagehash.phash(picture, hash_size=16)``, of a picture
+    that must be whole.
     """
-    grey = _grey(image)
-    small, large = _spectrum(grey, 8, exact), _spectrum(grey, 16, exact)
+    if exact and filled is not None:
+        raise ValueError("exact hashes are those of the whole picture: leave out 'filled'")
+    pixels = _grey(image)
+    if exact:
+        return _exact(Image.fromarray(pixels))
+    # Here, because numba takes longer to import than most commands of the tool to start.
+    from facecurate.similar.spectrum import describe
+
+    told, decided = describe(pixels, filled or pixels.shape, DECIDED)
+    return Hashes(told[:8], told[8:16], told[16:48], told[48:], decided)
+
+
+def filled(full: int, scaled: int) -> float:
+    """How many of ``scaled`` pixels a line of ``full`` fills, decoded at the nearest eighth.
+
+    JPEG decoders scale by n/8 and round up.
+    """
+    return full * max(1, min(8, 8 * scaled // full)) / 8
+
+
+def _grey(image: Pixels) -> Pixels:
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape:
+        raise ValueError(f"expected (H, W) or (H, W, 3) uint8, got {image.shape} {image.dtype}")
+    return image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("L"))
+
+
+def _exact(grey: Image.Image) -> Hashes:
+    """As ImageHash computes them: pixels rounded after the resize, SciPy's transform."""
+    from scipy import fftpack
+
+    found = []
+    for size in (8, 16):
+        side = 4 * size
+        pixels = np.asarray(grey.resize((side, side), Image.Resampling.LANCZOS))
+        full = fftpack.dct(fftpack.dct(pixels, axis=0), axis=1)
+        found.append(np.asarray(full[:size, :size], dtype=np.float64))
+    small, large = found
     return Hashes(
         phash64=_bits(small),
         phash64_mirror=_bits(_mirrored(small)),
@@ -67,38 +104,6 @@ def hashes(image: Pixels, *, exact: bool = False) -> Hashes:
         phash256_mirror=_bits(_mirrored(large)),
         decided=_decided(large),
     )
-
-
-def _grey(image: Pixels) -> Image.Image:
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape:
-        raise ValueError(f"expected (H, W) or (H, W, 3) uint8, got {image.shape} {image.dtype}")
-    return Image.fromarray(image).convert("L")
-
-
-def _spectrum(grey: Image.Image, size: int, exact: bool) -> Coefficients:
-    """The (size, size) lowest frequencies, in the unnormalised scale of ImageHash's DCT."""
-    side = size * OVERSAMPLING
-    pixels = np.asarray(grey.resize((side, side), Image.Resampling.LANCZOS))
-    if exact:
-        from scipy import fftpack
-
-        full = fftpack.dct(fftpack.dct(pixels, axis=0), axis=1)
-        return np.asarray(full[:size, :size], dtype=np.float64)
-    basis = _basis(size)
-    # Whole-number pixels of zero mean keep flat pictures exactly flat; only DC needs the mean.
-    mean = float(pixels.mean())
-    spectrum = basis @ (pixels.astype(np.float64) - mean) @ basis.T
-    spectrum = np.round(spectrum, 6) + 0.0  # + 0.0 turns -0 into 0
-    spectrum[0, 0] = 4.0 * mean * side * side
-    return np.asarray(spectrum, dtype=np.float64)
-
-
-@lru_cache(maxsize=2)
-def _basis(size: int) -> Coefficients:
-    """(size, 4 size) rows ``2 cos(pi k (2 n + 1) / 2 N)``: the DCT-II as FFTPACK scales it."""
-    side = size * OVERSAMPLING
-    k, n = np.arange(size)[:, None], np.arange(side)[None, :]
-    return 2.0 * np.cos(np.pi * k * (2 * n + 1) / (2 * side))
 
 
 def _mirrored(spectrum: Coefficients) -> Coefficients:
@@ -111,8 +116,6 @@ def _bits(spectrum: Coefficients) -> bytes:
 
 
 def _decided(spectrum: Coefficients) -> int:
-    # FFTPACK's scale over the orthonormal one: 2N, but for the first row and column (sqrt 2 each).
-    orthonormal = spectrum / (2.0 * OVERSAMPLING * len(spectrum))
-    orthonormal[0, :] /= np.sqrt(2.0)
-    orthonormal[:, 0] /= np.sqrt(2.0)
-    return int((np.abs(orthonormal - np.median(orthonormal)) >= DECIDED).sum())
+    from facecurate.similar.spectrum import decided
+
+    return int(decided(spectrum, DECIDED))

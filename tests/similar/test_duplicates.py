@@ -235,7 +235,7 @@ def test_real_photos_hash_as_imagehash_does(test_data: Path) -> None:
 
     for path in sorted((test_data / "photos/congress/images").glob("*.jpg"))[::5]:
         image = images.decode(path.read_bytes()).pixels
-        ours, picture_ = hashes(image), Image.fromarray(image)
+        ours, picture_ = hashes(image, exact=True), Image.fromarray(image)
         for size, bits in ((8, ours.phash64), (16, ours.phash256)):
             reference = imagehash.phash(picture_, hash_size=size).hash
             assert np.packbits(reference).tobytes() == bits

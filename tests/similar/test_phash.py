@@ -1,9 +1,11 @@
 import imagehash
 import numpy as np
 import pytest
+import simplejpeg
 from PIL import Image
 
-from facecurate.similar.phash import INFORMATIVE_BITS, hashes
+from facecurate.images import encode_jpeg
+from facecurate.similar.phash import INFORMATIVE_BITS, filled, hashes
 
 
 def picture(seed: int, height: int = 90, width: int = 120) -> np.ndarray:
@@ -23,13 +25,47 @@ def reference(image: np.ndarray) -> tuple[bytes, bytes]:
     return small, large
 
 
-@pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("size", [(90, 120), (40, 40), (301, 7)])
-def test_the_bits_are_those_of_imagehash(exact: bool, size: tuple[int, int]) -> None:
+def test_exact_bits_are_those_of_imagehash(size: tuple[int, int]) -> None:
     for seed in range(20):
         image = picture(seed, *size)
-        ours = hashes(image, exact=exact)
+        ours = hashes(image, exact=True)
         assert (ours.phash64, ours.phash256) == reference(image)
+
+
+@pytest.mark.parametrize("size", [(90, 120), (40, 40), (300, 200)])
+def test_the_bits_are_those_of_imagehash_but_where_a_median_is_near(size: tuple[int, int]) -> None:
+    apart = []
+    for seed in range(20):
+        image = picture(seed, *size)
+        ours = hashes(image)
+        small, large = reference(image)
+        apart.append((differing(ours.phash64, small), differing(ours.phash256, large)))
+    assert np.max(apart) <= 6 and np.mean(apart) < 1
+
+
+@pytest.mark.parametrize("size", [(512, 512), (411, 683), (1003, 530)])
+def test_a_scaled_decode_has_the_hashes_of_the_whole_picture(size: tuple[int, int]) -> None:
+    height, width = size
+    for seed in range(10):
+        jpeg = encode_jpeg(picture(seed, height, width))
+        small = simplejpeg.decode_jpeg(jpeg, "GRAY", min_height=64, min_width=64)[..., 0]
+        assert max(small.shape) < max(size) / 3
+        part = filled(height, small.shape[0]), filled(width, small.shape[1])
+        whole, scaled = hashes(picture(seed, height, width)), hashes(small, filled=part)
+        assert differing(whole.phash64, scaled.phash64) <= 4
+        assert differing(whole.phash256, scaled.phash256) <= 10
+
+
+def test_a_line_fills_a_scaled_decode_in_eighths() -> None:
+    assert filled(1003, 126) == 1003 / 8  # the last pixel to three eighths
+    assert filled(256, 64) == 64 and filled(256, 96) == 96
+    assert filled(77, 77) == 77
+
+
+def test_an_exact_hash_of_a_part_is_refused() -> None:
+    with pytest.raises(ValueError, match="leave out"):
+        hashes(np.zeros((64, 64), np.uint8), filled=(63.5, 64.0), exact=True)
 
 
 def test_exact_equals_imagehash_even_where_rounding_chooses_the_bits() -> None:
