@@ -170,6 +170,8 @@ CLUSTER_SCHEMA = _schema(
     ("method", pa.string()),  # exact, phash, embedding, photo
     ("mirrored", pa.bool_()),  # against the kept one
     ("distance", pa.float32()),  # bits of the 256-bit hash to the kept one
+    ("verified", pa.string()),  # what decided: bytes, hash, registered; null for the kept one
+    ("agreement", pa.float32()),  # of the registered crops, up to 1; null where not registered
 )
 
 OVERLAP_SCHEMA = _schema(
@@ -179,6 +181,10 @@ OVERLAP_SCHEMA = _schema(
     ("method", pa.string()),
     ("distance", pa.float32()),
     ("drop", pa.bool_()),
+    ("level", pa.string()),  # photo, face
+    ("mirrored", pa.bool_()),
+    ("verified", pa.string()),  # as in clusters
+    ("agreement", pa.float32()),
 )
 
 INDEX_SCHEMA = _schema(
