@@ -69,5 +69,6 @@ class Registration:
             if n % 100 == 0:
                 self._progress(n, len(pairs))
             one, two = self._ours.view(self._keys[i]), self._theirs.view(self._other_keys[j])
-            agreed[n] = register.agreement(one, register.mirrored(two) if flipped else two)
+            two = register.mirrored(two) if flipped else two
+            agreed[n] = register.agreement(one, two, register.SAME)
         return agreed

@@ -135,3 +135,14 @@ def test_nothing_to_compare_is_no_agreement():
     for other in (flat, hidden, pointless):
         assert np.isnan(agreement(one, other))
         assert np.isnan(agreement(other, one))
+
+
+def test_what_is_given_up_early_would_have_stayed_below():
+    views = [seen(*drawn(seed)) for seed in range(20, 24)]
+    views += [seen(*rescaled(*drawn(20), 0.6)), seen(*drawn(21), shift=(2.0, 1.0))]
+    pairs = [(a, b) for i, a in enumerate(views) for b in views[:i]]
+    exact = np.array([agreement(a, b) for a, b in pairs])
+    early = np.array([agreement(a, b, register.SAME) for a, b in pairs])
+    same = exact >= register.SAME
+    assert 1 < same.sum() < len(pairs)
+    assert (early[same] == exact[same]).all() and not (early[~same] >= register.SAME).any()
