@@ -18,6 +18,7 @@ from facecurate.records import (
     DECISION_SCHEMA,
     FACE_SCHEMA,
     INDEX_SCHEMA,
+    OVERLAP_SCHEMA,
     PHOTO_SCHEMA,
     from_parquet,
 )
@@ -27,7 +28,11 @@ from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset
 
 _STEPS = {"faces": "detect", "hashes": "dedupe"}
-_TABLES = {"clusters": "dedupe", "redundancy": "redundancy-report"}
+_TABLES = {
+    "clusters": "dedupe",
+    "overlaps": "decontaminate",
+    "redundancy": "redundancy-report",
+}
 
 
 def pools(dataset: Dataset) -> list[Pool]:
@@ -242,7 +247,7 @@ def status(dataset: Dataset) -> list[Stage]:
         behind = len(photos.difference(pool.stems()))
         state = counted(len(pool.stems()), "part") + (f", {behind} to do" if behind else "")
         stages.append(Stage(_relative(dataset, pool), state, pool.stats()))
-    for stem in ("clusters", "redundancy"):
+    for stem in _TABLES:
         if dataset.has(f"{stem}.json"):
             stages.append(Stage(stem, "done", read_info(dataset.path(f"{stem}.json")).stats))
     if dataset.has("shards", "dataset.json"):
@@ -270,6 +275,7 @@ def why(dataset: Dataset, key: str) -> list[dict[str, Any]]:
     events += faces or [{"table": t, "reason": "no_face"} for t in _looked_at(dataset, events)]
     for file, schema in (
         ("clusters.parquet", CLUSTER_SCHEMA),
+        ("overlaps.parquet", OVERLAP_SCHEMA),
         ("shards/decisions.parquet", DECISION_SCHEMA),
         ("shards/index.parquet", INDEX_SCHEMA),
     ):

@@ -15,12 +15,20 @@ from typing import Any
 import click
 
 from facecurate import __version__
-from facecurate.cli import crawl, curate, data, tour, train
+from facecurate.cli import copies, crawl, curate, data, tour, train
 from facecurate.cli.state import State, common
 from facecurate.errors import FacecurateError
 from facecurate.text import printable
 
-COMMANDS = [*tour.COMMANDS, *crawl.COMMANDS, *curate.COMMANDS, *data.COMMANDS, *train.COMMANDS]
+COMMANDS = [
+    *tour.COMMANDS,
+    *crawl.COMMANDS,
+    *curate.COMMANDS,
+    *copies.COMMANDS,
+    *curate.LOOKING,
+    *data.COMMANDS,
+    *train.COMMANDS,
+]
 
 
 class Group(click.Group):
