@@ -90,8 +90,8 @@ def dedupe(
 
     A pair must be close by a 64-bit perceptual hash (or by its vectors) and agree by a 256-bit one,
     or, for faces, pixel by pixel once they are laid on each other; every dropped picture has an
-    edge of its own to the one that is kept, and shard reads which. Never who is who: only which picture is the same
-    picture.
+    edge of its own to the one that is kept, and shard reads which. Never who is who: only which
+    picture is the same picture.
 
     \b
     Example:
