@@ -14,8 +14,7 @@ from facecurate.errors import FacecurateError, UsageError
 from facecurate.pool import Pool, digests_of, table_is_current, write_part
 from facecurate.records import OVERLAP_SCHEMA, to_table
 from facecurate.similar import register, verify
-from facecurate.similar.doubts import BUDGET
-from facecurate.similar.duplicates import Rules
+from facecurate.similar.judging import BUDGET, Rules
 from facecurate.similar.overlap import Match, Overlap, find_overlap
 from facecurate.stats import Count, Stats
 from facecurate.text import counted

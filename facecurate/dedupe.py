@@ -15,15 +15,14 @@ from facecurate.errors import FacecurateError, RefusedError
 from facecurate.pool import Pool, digests_of, table_is_current, write_part
 from facecurate.records import CLUSTER_SCHEMA, to_table
 from facecurate.similar import register, verify
-from facecurate.similar.doubts import BUDGET
 from facecurate.similar.duplicates import (
     ClusterRow,
     Duplicates,
-    Rules,
     SamePicture,
     Vectors,
     find_duplicates,
 )
+from facecurate.similar.judging import BUDGET, Rules
 from facecurate.stats import Count, Stats
 from facecurate.text import counted
 from facecurate.vectors import kept_vectors, vectors_pool

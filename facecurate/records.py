@@ -154,7 +154,7 @@ FACE_SCHEMA = _schema(
 
 HASH_SCHEMA = _schema(
     ("key", pa.string()),
-    ("level", pa.string()),  # photo, face
+    ("level", pa.string()),  # photo, face, inner: the middle of a face crop
     ("phash64", pa.binary(8)),  # null for pictures without structure
     ("phash64_mirror", pa.binary(8)),
     ("phash256", pa.binary(32)),

@@ -44,10 +44,14 @@ def read_pictures(dataset: Dataset) -> Pictures:
     for face in faces.values():
         photo = photos[face["photo_id"]]
         face["width"], face["height"] = photo["width"], photo["height"]
-    hashed: dict[str, Rows] = {level: {} for level in LEVELS}
+    hashed: dict[str, Rows] = {level: {} for level in (*LEVELS, "inner")}
     for row in Pool(dataset.path("hashes")).tables(HASH_SCHEMA).to_pylist():
         hashed[row["level"]][row["key"]] = row
-    for rows, found in ((photos, hashed["photo"]), (faces, hashed["face"])):
+    for rows, found in (
+        (photos, hashed["photo"]),
+        (faces, hashed["face"]),
+        (faces, hashed["inner"]),
+    ):
         if not rows.keys() <= found.keys():
             raise FacecurateError(
                 f"the hashes are older than the pictures: 'facecurate dedupe {dataset.name}'"
@@ -56,7 +60,7 @@ def read_pictures(dataset: Dataset) -> Pictures:
         photos,
         faces,
         _photo_items(photos, hashed["photo"]),
-        _face_items(faces, hashed["face"]),
+        _face_items(faces, hashed["face"], hashed["inner"]),
     )
 
 
@@ -80,13 +84,14 @@ def _photo_items(rows: Rows, found: Rows) -> Items:
     )
 
 
-def _face_items(rows: Rows, found: Rows) -> Items:
+def _face_items(rows: Rows, found: Rows, inner: Rows) -> Items:
     return Items(
         keys=list(rows),
         sha256=[None] * len(rows),
         hashes=_hash_table(rows, found),
         size=np.array([row["size"] for row in rows.values()], np.float64),
         sharpness=np.array([row["sharpness"] for row in rows.values()], np.float64),
+        inner=_hash_table(rows, inner),
     )
 
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 EMBEDDING = METHODS.index("embedding")
 
 
+def near(ours: HashTable, theirs: HashTable | None, bits: int) -> Iterator[Candidates]:
+    """``within`` ours, or ``between`` ours and theirs."""
+    return within(ours, bits) if theirs is None else between(ours, theirs, bits)
+
+
 def within(table: HashTable, bits: int) -> Iterator[Candidates]:
     """Pairs i < j of the rows of a table, in batches of bounded size.
 
@@ -53,19 +58,22 @@ def alike(table: HashTable, search: neighbours.Search, bits: int) -> Iterator[Ca
 
     Vectors do not say whether a picture is mirrored: the nearer way by the 256-bit hash is taken.
     """
-    for near in search.pairs():
-        flipped = [verify.distances(table, table, near.i, near.j, way) for way in (False, True)]
+    for pairs in search.pairs():
+        flipped = [verify.distances(table, table, pairs.i, pairs.j, way) for way in (False, True)]
         mirrored = flipped[1] < flipped[0]
         for way in (False, True):
             chosen = mirrored == way
-            i, j = near.i[chosen], near.j[chosen]
-            new = _small_distances(table, i, j, way) > bits
+            i, j = pairs.i[chosen], pairs.j[chosen]
+            new = small_distances(table, table, i, j, way) > bits
             yield Candidates(i[new], j[new], way, EMBEDDING)
 
 
-def _small_distances(table: HashTable, i: Index, j: Index, mirrored: bool) -> NDArray[np.int64]:
+def small_distances(
+    ours: HashTable, theirs: HashTable, i: Index, j: Index, mirrored: bool
+) -> NDArray[np.int64]:
+    """64-bit distances, as ``verify.distances`` gives those of 256 bits."""
     if not mirrored:
-        return hamming.distances(table.phash64[i], table.phash64[j])
-    forth = hamming.distances(table.phash64[i], table.phash64_mirror[j])
-    back = hamming.distances(table.phash64_mirror[i], table.phash64[j])
+        return hamming.distances(ours.phash64[i], theirs.phash64[j])
+    forth = hamming.distances(ours.phash64[i], theirs.phash64_mirror[j])
+    back = hamming.distances(ours.phash64_mirror[i], theirs.phash64[j])
     return np.minimum(forth, back)

@@ -17,9 +17,6 @@ from numpy.typing import NDArray
 from facecurate.similar.register import SAME
 from facecurate.similar.verify import Edges, Index, Verified
 
-BUDGET = 200_000
-"""Registrations at most: about half an hour on one core."""
-
 Registered = Callable[[Sequence[tuple[int, int, bool]]], NDArray[np.float64]]
 """(N,) ``register.agreement`` of pairs of items: two rows, and whether the second is mirrored."""
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facecurate.similar import candidates, clusters, doubts, verify
+from facecurate.similar import clusters, doubts, judging, verify
 from facecurate.similar.items import Items, Nodes, collapse
-from facecurate.similar.verify import Edges, HashTable
+from facecurate.similar.judging import Rules
+from facecurate.similar.verify import Edges
 
 if TYPE_CHECKING:
     from facecurate.similar import neighbours
@@ -78,21 +79,6 @@ class Duplicates:
         return verify.FALSE_EDGE_RATE * self.pairs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """How pairs are found and verified, and what is kept.
-
-    ``candidate_bits``, ``verified_bits``: of the 64-bit and of the 256-bit hash; ``doubt_bits``: of
-    the latter, up to which a refused candidate is registered; ``budget``: registrations at most.
-    """
-
-    keep: str = "largest"
-    candidate_bits: int = verify.CANDIDATE_BITS
-    verified_bits: int = verify.VERIFIED_BITS
-    doubt_bits: int = verify.DOUBT_BITS
-    budget: int = doubts.BUDGET
-
-
 @dataclass(frozen=True, slots=True)
 class Vectors:
     """A vector for every item, (N, D), and the cosine from which two are worth a closer look."""
@@ -119,9 +105,8 @@ def find_duplicates(
     rules = rules or Rules()
     place = clusters.ranks(list(items.keys), items.size, items.sharpness, rules.keep)
     nodes = collapse(items, place)
-    table = items.hashes.take(nodes.source[: nodes.hashed])
     search = _search(vectors, nodes)
-    batches = _judged(table, rules, search, registered is not None)
+    batches = judging.within(nodes.side(items), rules, search, registered is not None)
     found = doubts.collect(batches, rules.budget)
     settled = found.settle(registered, nodes.source, nodes.source)
     edges = Edges.concatenate([found.edges, settled.edges, _known_edges(items, nodes, also)])
@@ -156,18 +141,6 @@ def _search(vectors: Vectors | None, nodes: Nodes) -> neighbours.Search | None:
     from facecurate.similar import neighbours
 
     return neighbours.prepare(vectors.rows[nodes.source[: nodes.hashed]], vectors.similarity)
-
-
-def _judged(
-    table: HashTable, rules: Rules, search: neighbours.Search | None, doubting: bool
-) -> Iterator[verify.Verified]:
-    """Every candidate, judged by its hashes; what vectors propose is in doubt at any distance."""
-    nearby = rules.doubt_bits if doubting else 0
-    for batch in candidates.within(table, rules.candidate_bits):
-        yield verify.judge(table, table, batch, rules.verified_bits, nearby)
-    far = 8 * table.phash256.shape[1] if doubting else 0
-    for batch in candidates.alike(table, search, rules.candidate_bits) if search else ():
-        yield verify.judge(table, table, batch, rules.verified_bits, far)
 
 
 def _known_edges(items: Items, nodes: Nodes, also: Sequence[SamePicture]) -> Edges:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facecurate.similar import hamming
+from facecurate.similar.judging import Side
 from facecurate.similar.verify import HashTable
 
 
@@ -17,7 +18,8 @@ class Items:
     """N pictures of one level (photos, or face crops).
 
     keys: unique; sha256: of the bytes, None where pictures have no bytes of their own; size:
-    (N,) pixels of the photo or the face; sharpness: (N,) higher is sharper, NaN where unknown.
+    (N,) pixels of the photo or the face; sharpness: (N,) higher is sharper, NaN where unknown;
+    inner: hashes of the pictures' middles, which propose pairs and decide nothing.
     """
 
     keys: Sequence[str]
@@ -25,9 +27,11 @@ class Items:
     hashes: HashTable
     size: NDArray[np.float64]
     sharpness: NDArray[np.float64]
+    inner: HashTable | None = None
 
     def __post_init__(self) -> None:
-        lengths = {len(getattr(self, name)) for name in Items.__slots__}
+        columns = (getattr(self, name) for name in Items.__slots__)
+        lengths = {len(column) for column in columns if column is not None}
         if len(lengths) > 1:
             raise ValueError(f"the items' columns have different lengths: {sorted(lengths)}")
         if len(set(self.keys)) < len(self.keys):
@@ -46,6 +50,11 @@ class Nodes:
     leader: NDArray[np.int64]
     source: NDArray[np.int64]
     hashed: int
+
+    def side(self, items: Items) -> Side:
+        """The hashes of the hashed nodes."""
+        rows = self.source[: self.hashed]
+        return Side(items.hashes.take(rows), items.inner and items.inner.take(rows))
 
 
 def collapse(items: Items, place: NDArray[np.int64]) -> Nodes:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facecurate.similar import candidates, doubts, verify
-from facecurate.similar.duplicates import Rules
+from facecurate.similar import doubts, judging, verify
 from facecurate.similar.items import Items, Nodes, collapse
-from facecurate.similar.verify import Edges, HashTable
+from facecurate.similar.judging import Rules
+from facecurate.similar.verify import Edges
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +45,8 @@ def find_overlap(
     ``registered`` takes rows of ours and of theirs. The result does not depend on any order.
     """
     one, two = (collapse(items, _by_key(items)) for items in (ours, theirs))
-    here = ours.hashes.take(one.source[: one.hashed])
-    there = theirs.hashes.take(two.source[: two.hashed])
-    found = doubts.collect(_judged(here, there, rules, registered is not None), rules.budget)
+    batches = judging.between(one.side(ours), two.side(theirs), rules, registered is not None)
+    found = doubts.collect(batches, rules.budget)
     settled = found.settle(registered, one.source, two.source)
     edges = _surest(Edges.concatenate([found.edges, settled.edges]))
     return Overlap(
@@ -64,14 +62,6 @@ def _by_key(items: Items) -> NDArray[np.int64]:
     place = np.empty(len(items.keys), np.int64)
     place[sorted(range(len(items.keys)), key=items.keys.__getitem__)] = np.arange(len(place))
     return place
-
-
-def _judged(
-    ours: HashTable, theirs: HashTable, rules: Rules, doubting: bool
-) -> Iterator[verify.Verified]:
-    nearby = rules.doubt_bits if doubting else 0
-    for batch in candidates.between(ours, theirs, rules.candidate_bits):
-        yield verify.judge(ours, theirs, batch, rules.verified_bits, nearby)
 
 
 def _surest(edges: Edges) -> Edges:
