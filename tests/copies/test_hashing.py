@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
+import chain
 import numpy as np
 import pytest
 from PIL import Image
 
-from facecurate import images
+from facecurate import images, tars
 from facecurate.copies.hashing import SHORTEST, hashes_of
 from facecurate.similar.phash import hashes
 
@@ -37,3 +39,19 @@ def test_a_scaled_decode_changes_hardly_a_bit(orientation: int) -> None:
         assert bits(found.phash64, whole.phash64) <= 2
         assert bits(found.phash256, whole.phash256) <= 4
         assert bits(found.phash256_mirror, whole.phash256_mirror) <= 4
+
+
+def test_the_middle_of_a_crop_is_hashed_beside_the_whole(tmp_path: Path) -> None:
+    dataset = chain.world(tmp_path, "dedupe")
+    rows = chain.rows(dataset, "hashes", "00000.parquet")
+    by_level = {level: {r["key"]: r for r in rows if r["level"] == level} for level in LEVELS}
+    assert set(by_level["inner"]) == set(by_level["face"]) and len(by_level["photo"]) == 19
+    crops = dict(tars.read_members(dataset.path("faces", "00000.tar")))
+    for key, row in by_level["inner"].items():
+        whole = images.luma(images.decode(crops[f"{key}.jpg"]).pixels)
+        rim = len(whole) / 7
+        middle = whole[round(rim) : round(6 * rim), round(rim) : round(6 * rim)]
+        assert bits(row["phash256"], hashes(np.ascontiguousarray(middle)).phash256) <= 12
+
+
+LEVELS = ("photo", "face", "inner")
