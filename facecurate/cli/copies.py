@@ -55,7 +55,7 @@ def comparing(function: F) -> F:
 @click.option(
     "--similarity",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Cosine from which two vectors are near, with --encoder.  [default: 0.95]",
+    help="Cosine from which two vectors are near.  [default: 0.8, set for dct on rendered faces]",
 )
 @click.option(
     "--not-identity",
@@ -97,14 +97,14 @@ def dedupe(
     Example:
       facecurate dedupe
       facecurate dedupe mine --keep sharpest
-      facecurate dedupe mine --encoder dct --similarity 0.95
+      facecurate dedupe mine --encoder dct --similarity 0.7
     """
     from facecurate.errors import UsageError
 
     if encoder is None and similarity is not None:
         raise UsageError("--similarity goes with --encoder: name one, such as dct")
     dataset = existing(state, name)
-    from facecurate.dedupe import dedupe, refuse_recognition
+    from facecurate.dedupe import SIMILARITY, dedupe, refuse_recognition
 
     count = worker_count(workers)
 
@@ -117,7 +117,7 @@ def dedupe(
             refuse_recognition(model)
             told: dict[str, Any] = {"encoder": encoder, "not_identity": not_identity}
             embed(dataset, workers=count, progress=progress, **told)
-            options["encoder"], options["similarity"] = model, similarity or 0.95
+            options["encoder"], options["similarity"] = model, similarity or SIMILARITY
         return dedupe(dataset, workers=count, progress=progress, **options)
 
     state.run(dataset, "photos", work)
