@@ -44,7 +44,7 @@ class Crops:
         matrix = np.array(row["matrix"], np.float64)
         points = np.array(row["landmarks"], np.float64).reshape(5, 2)
         seen = map_points(matrix, points)
-        return register.view(grey, seen, matrix, row["width"], row["height"])
+        return register.without_rim(register.view(grey, seen, matrix, row["width"], row["height"]))
 
 
 class Registration:
