@@ -51,6 +51,7 @@ def decontaminate(
             "verified_distance": {"photo": verify.VERIFIED_BITS, "face": verify.FACE_VERIFIED_BITS},
             "registered": {
                 "distance": verify.DOUBT_BITS,
+                "middle_distance": verify.MIDDLE_DOUBT_BITS,
                 "agreement": register.SAME,
                 "at_most": registrations,
             },

@@ -24,13 +24,15 @@ class Rules:
     """How pairs are found and verified, and what is kept.
 
     ``candidate_bits``, ``verified_bits``: of the 64-bit and of the 256-bit hash; ``doubt_bits``: of
-    the latter, up to which a refused candidate is registered; ``budget``: registrations at most.
+    the latter, up to which a refused candidate is registered, ``middle_bits`` the same of middles;
+    ``budget``: registrations at most.
     """
 
     keep: str = "largest"
     candidate_bits: int = verify.CANDIDATE_BITS
     verified_bits: int = verify.VERIFIED_BITS
     doubt_bits: int = verify.DOUBT_BITS
+    middle_bits: int = verify.MIDDLE_DOUBT_BITS
     budget: int = BUDGET
 
 
@@ -78,7 +80,7 @@ def _by_middle(
     there = here if theirs is None else theirs.take(other_rows)
     bits = rules.candidate_bits
     for batch in candidates.near(here, None if theirs is None else there, bits):
-        found = verify.judge(here, there, batch, -1, rules.doubt_bits).doubtful
+        found = verify.judge(here, there, batch, -1, rules.middle_bits).doubtful
         i, j = rows[found.i], other_rows[found.j]
         small = candidates.small_distances(whole, other, i, j, batch.mirrored)
         apart = verify.distances(whole, other, i, j, batch.mirrored)
