@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
-LIMITS = ("s", "GiB", "bits")
+LIMITS = ("s", "GiB", "MiB", "bits")
 """Units of which less is better, so that a bar is the most allowed."""
 
 
@@ -46,6 +48,13 @@ def table(figures: Sequence[Figure]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(7)]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def write(path: str | None, figures: Sequence[Figure]) -> None:
+    """The figures as a list of objects, if there is a path to write them to."""
+    if path:
+        told = [asdict(one) for one in figures]
+        Path(path).write_text(json.dumps(told, indent=1) + "\n")
 
 
 def _told(value: float) -> str:

@@ -9,14 +9,12 @@ compiled code. Nothing is compared with others' programs; the bars are those of 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
+from _figures import Figure, table, write
 from _machine import machine
 
 from facecurate.dedupe import dedupe
@@ -30,18 +28,6 @@ from facecurate.workspace import Dataset
 
 # The demo's budget in CPU-seconds: 2,000 pictures rendered in 80, their faces detected in 60.
 BARS = {"synth": 2000 / 80, "detect dlib": 2000 / 60}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table."""
-
-    figure: str
-    value: float
-    unit: str
-    bar: float | None
-    peer: float | None
-    machine: str
 
 
 def stages(folder: str, count: int) -> dict[str, tuple[str, Callable[[], Stats]]]:
@@ -78,17 +64,6 @@ def measure(count: int) -> list[Figure]:
     return figures
 
 
-def table(figures: list[Figure]) -> str:
-    """Aligned columns: figure, ours, unit, bar, ratio."""
-    rows = [("figure", "ours", "unit", "bar", "ratio")]
-    for one in figures:
-        bar = (f"{one.bar:,.0f}", f"{one.value / one.bar:.2f}") if one.bar else ("-", "-")
-        rows.append((one.figure, f"{one.value:,.1f}", one.unit, *bar))
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)
-
-
 def main() -> None:
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description="Rates of the chain's stages on one core.")
@@ -98,9 +73,7 @@ def main() -> None:
     figures = measure(40 if chosen.quick else 400)
     print(table(figures))
     print(figures[0].machine)
-    if chosen.json:
-        told = [{f: getattr(one, f) for f in Figure.__dataclass_fields__} for one in figures]
-        Path(chosen.json).write_text(json.dumps(told, indent=1) + "\n")
+    write(chosen.json, figures)
 
 
 if __name__ == "__main__":

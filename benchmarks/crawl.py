@@ -28,10 +28,11 @@ import tempfile
 import time
 import venv
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from _figures import Figure, table, write
 from _machine import machine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,18 +54,6 @@ WAYS = {
     "decoded": ("decoded", {"resize_mode": "no", "skip_reencode": True}, True),
     "sent": ("stored unseen", {"resize_mode": "no", "disable_all_reencoding": True}, False),
 }
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table."""
-
-    figure: str
-    value: float
-    unit: str
-    bar: float | None
-    peer: float | None
-    machine: str
 
 
 @dataclass(frozen=True)
@@ -245,18 +234,6 @@ def figures(found: dict[str, list[tuple[float, float]]], version: str) -> list[F
     return lines
 
 
-def table(lines: list[Figure]) -> str:
-    """Aligned columns: figure, ours, peer, unit, ratio, bar."""
-    rows = [("figure", "ours", "peer", "unit", "ratio", "bar")]
-    for one in lines:
-        peer = (f"{one.peer:,.0f}", f"{one.value / one.peer:.2f}") if one.peer else ("-", "-")
-        bar = "-" if one.bar is None else f"{one.bar:g}"
-        rows.append((one.figure, f"{one.value:,.0f}", peer[0], one.unit, peer[1], bar))
-    widths = [max(len(row[i]) for row in rows) for i in range(6)]
-    lines_ = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines_)
-
-
 def main() -> None:
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description="Images per second of the crawler's fetcher.")
@@ -281,9 +258,7 @@ def main() -> None:
     if python is None:
         print(f"img2dataset: not run: {version}")
     print(lines[0].machine)
-    if chosen.json:
-        told = [asdict(one) for one in lines]
-        Path(chosen.json).write_text(json.dumps(told, indent=1) + "\n")
+    write(chosen.json, lines)
 
 
 if __name__ == "__main__":

@@ -16,16 +16,13 @@ had, a line says why.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
 
 import _clusters
 import _hash
 import _join
 import _neighbours
-from _figures import Figure, table
+from _figures import Figure, table, write
 
 SECTIONS: dict[str, Callable[[bool], list[Figure]]] = {
     "join": _join.figures,
@@ -59,9 +56,7 @@ def main() -> None:
     figures = [figure for name in names for figure in SECTIONS[name](chosen.quick)]
     print(table(figures))
     print(figures[0].machine)
-    if chosen.json:
-        told = [asdict(one) for one in figures]
-        Path(chosen.json).write_text(json.dumps(told, indent=1) + "\n")
+    write(chosen.json, figures)
 
 
 if __name__ == "__main__":

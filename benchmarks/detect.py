@@ -22,8 +22,9 @@ import _peer_retinaface as peer
 import _recall
 import numpy as np
 import torch
+from _figures import Figure, table, write
 from _machine import machine
-from _table import Figure, medians, show, write
+from _timing import medians
 
 from facecurate import images
 from facecurate.faces import Detector, reference, retinaface
@@ -34,7 +35,8 @@ from facecurate.synth.spec import PhotoSpec, random_spec
 from facecurate.workers import single_thread
 
 SMALL = "retinaface-mobile"
-SQUARE, MIXED, BF16 = 1.1, 1.4, 3.0  # bars
+UNIT = "photos/s"
+SQUARE, MIXED, BF16, GPU = 1.1, 1.4, 3.0, 10.0  # bars: times the peer's rate
 # Width and height of the pictures of the mix: what cameras and telephones give, upright and across.
 MIX = ((1024, 683), (1024, 768), (683, 1024), (1024, 576), (768, 1024), (1024, 1024), (1024, 680))
 
@@ -106,22 +108,20 @@ def network(quick: bool) -> Iterator[Figure]:
             if why is None:
                 theirs = peer.model(side, state(), "cpu")
                 ways["peer"] = each(partial(theirs.predict_jsons, **least), pictures)
-            took = {k: v * 1e3 / len(pictures) for k, v in medians(runs, **ways).items()}
+            took = {k: len(pictures) / v for k, v in medians(runs, **ways).items()}
             yield from rows(told, took, bar)
     if why:
         print(f"retinaface-pytorch: not run: {why}")
 
 
-def rows(told: str, took: dict[str, float], bar: float) -> Iterator[Figure]:
+def rows(told: str, rate: dict[str, float], bar: float) -> Iterator[Figure]:
     """Ours against the package's loop, and bf16 against fp32."""
-    name = f"retinaface (ResNet-50), {told}"
-    if "peer" in took:
-        ratio = took["peer"] / took["fp32"]
-        yield Figure(f"{name}, fp32", took["fp32"], "ms", "package", took["peer"], ratio, bar)
-    else:
-        yield Figure(f"{name}, fp32", took["fp32"], "ms")
-    ratio = took["fp32"] / took["bf16"]
-    yield Figure(f"{name}, bf16", took["bf16"], "ms", "our fp32", took["fp32"], ratio, BF16)
+    name, here = f"retinaface (ResNet-50), {told}", machine()
+    peer = rate.get("peer")
+    yield Figure(
+        f"{name}: fp32, the package", rate["fp32"], UNIT, bar if peer else None, peer, here
+    )
+    yield Figure(f"{name}: bf16, our fp32", rate["bf16"], UNIT, BF16, rate["fp32"], here)
 
 
 def detectors(quick: bool) -> Iterator[Figure]:
@@ -135,7 +135,7 @@ def detectors(quick: bool) -> Iterator[Figure]:
         fast = _recall.detector(SMALL, precision="bf16")
         ways[f"{SMALL}, bf16"] = each(alone(fast), mix)
     for name, seconds in medians(1 if quick else 5, **ways).items():
-        yield Figure(f"{name}, mix of aspects", seconds * 1e3 / len(mix), "ms")
+        yield Figure(f"{name}, mix of aspects", len(mix) / seconds, UNIT, None, None, machine())
 
 
 def precision(quick: bool) -> Iterator[Figure]:
@@ -155,16 +155,21 @@ def precision(quick: bool) -> Iterator[Figure]:
         ]
         recall = sum(r > 0 for r in right) / len(drawn)
         share = sum(right) / max(1, sum(map(len, found[dtype])))
-        yield Figure(f"{SMALL}, {dtype}: recall", 100 * recall, "%")
-        yield Figure(f"{SMALL}, {dtype}: precision", 100 * share, "%")
+        yield measured(f"{SMALL}, {dtype}: recall", 100 * recall)
+        yield measured(f"{SMALL}, {dtype}: precision", 100 * share)
     off = [
         float(np.abs(a[0].landmarks - b[0].landmarks).mean() / (a[0].box[3] - a[0].box[1]))
         for a, b in zip(found["fp32"], found["bf16"], strict=True)
         if len(a) == len(b) == 1
     ]
     told = "points of bf16 from those of fp32, in % of the face's height"
-    yield Figure(f"{told}: mean", 100 * float(np.mean(off)), "%")
-    yield Figure(f"{told}: 99th percentile", 100 * float(np.quantile(off, 0.99)), "%")
+    yield measured(f"{told}: mean", 100 * float(np.mean(off)))
+    yield measured(f"{told}: 99th percentile", 100 * float(np.quantile(off, 0.99)))
+
+
+def measured(told: str, percent: float) -> Figure:
+    """A share without bar or peer."""
+    return Figure(told, percent, "%", None, None, machine())
 
 
 def gpu(quick: bool) -> Iterator[Figure]:
@@ -193,10 +198,13 @@ def gpu(quick: bool) -> Iterator[Figure]:
         with busy:
             ours()
         spent = sum(e.device_time_total for e in busy.key_averages()) / 1e6
-        ratio = took["ours"] / took["peer"] if why is None else None
-        name = f"retinaface (ResNet-50), {torch.cuda.get_device_name()}"
-        yield Figure(name, took["ours"], "photos/s", "package", took.get("peer"), ratio, 10.0)
-        yield Figure("share of the time that the card is busy", spent * took["ours"] / len(mix), "")
+        name = f"retinaface (ResNet-50) on {torch.cuda.get_device_name()}, the package"
+        here, peer_rate = machine(), took.get("peer")
+        bar = GPU if peer_rate else None
+        yield Figure(name, took["ours"], UNIT, bar, peer_rate, here)
+        yield measured(
+            "share of the time that the card is busy", 100 * spent / (len(mix) / took["ours"])
+        )
 
 
 SECTIONS: dict[str, Callable[[bool], Iterator[Figure]]] = {
@@ -216,7 +224,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=sorted(SECTIONS), default=list(SECTIONS))
     parser.add_argument("--json", metavar="FILE")
     chosen = parser.parse_args()
-    where, found = machine(), []
+    found: list[Figure] = []
     for name in chosen.only:
         section = SECTIONS[name]
         if name in ("workers", "memory"):
@@ -224,8 +232,10 @@ def main() -> None:
         else:
             with single_thread():
                 found += section(chosen.quick)
-    print(f"{where}\n\n{show(found)}")
-    write(chosen.json, found, where)
+    if found:
+        print(table(found))
+        print(found[0].machine)
+    write(chosen.json, found)
 
 
 if __name__ == "__main__":

@@ -60,10 +60,17 @@ def verify(dataset: Dataset, *, progress: Progress = silent) -> tuple[Stats, lis
         findings += [f"{pool.name}/{line}: {_remedy(dataset, pool)}" for line in found]
         progress(done + 1, len(jobs))
     findings += _verify_keys(dataset)
-    tables = [(step, _verify_table(dataset, table)) for table, step in _TABLES.items()]
-    for step, (count, found) in [("shard", _verify_shards(dataset)), *tables]:
+    tables = [(f"{step} {dataset.name} --redo", stem) for stem, step in _TABLES.items()]
+    for stem in _quality(dataset):  # remade by the next run, without detecting again
+        crop = stem.partition("-")[2]
+        tables.append((f"detect {dataset.name}" + (f" --crop {crop}" if crop else ""), stem))
+    checked = [(words, _verify_table(dataset, stem)) for words, stem in tables]
+    for words, (count, found) in [
+        (f"shard {dataset.name} --redo", _verify_shards(dataset)),
+        *checked,
+    ]:
         files += count
-        findings += [f"{line}: facecurate {step} {dataset.name} --redo" for line in found]
+        findings += [f"{line}: facecurate {words}" for line in found]
     return Stats.of("files", [None] * files), findings
 
 
@@ -210,15 +217,22 @@ def _verify_index(folder: str, summary: Mapping[str, Any]) -> Iterator[str]:
                 yield f"index.parquet does not find {key} in {file}"
 
 
+def _quality(dataset: Dataset) -> list[str]:
+    """The reports on faces: ``quality``, and one for each further crop."""
+    names = (name.partition(".")[0] for name in storage.list(dataset.url))
+    return sorted({name for name in names if name.startswith("quality")})
+
+
 def _verify_table(dataset: Dataset, stem: str) -> tuple[int, list[str]]:
     if not dataset.has(f"{stem}.json"):
-        return 0, []
+        left = dataset.has(f"{stem}.html") and stem.startswith("quality")
+        return 0, [f"{stem}.json is missing"] if left else []
     try:
         info = read_info(dataset.path(f"{stem}.json"))
     except DamagedError as error:
         return 1, [str(error)]
     found = _verify_json(dataset.path(f"{stem}.json"))
-    for name in sorted({"faces", "hashes"}.intersection(info.inputs)):
+    for name in sorted(n for n in info.inputs if n == "hashes" or n.startswith("faces")):
         with suppress(DamagedError):  # named already
             if info.inputs[name] != Pool(dataset.path(name)).digest():
                 found.append(f"{stem}.json was made from other {name}")
@@ -247,7 +261,7 @@ def status(dataset: Dataset) -> list[Stage]:
         behind = len(photos.difference(pool.stems()))
         state = counted(len(pool.stems()), "part") + (f", {behind} to do" if behind else "")
         stages.append(Stage(_relative(dataset, pool), state, pool.stats()))
-    for stem in _TABLES:
+    for stem in (*_quality(dataset), *_TABLES):
         if dataset.has(f"{stem}.json"):
             stages.append(Stage(stem, "done", read_info(dataset.path(f"{stem}.json")).stats))
     if dataset.has("shards", "dataset.json"):

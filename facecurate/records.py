@@ -54,6 +54,18 @@ REASONS: dict[str, str] = {
     "not_detected": "an annotated face that the detector did not find",
     "no_points": "the crop needs points that the detector does not give",
     "bad_box": "the annotated box has no area in the photo",
+    "score_too_low": "the detector's score is below --min-score",
+    "too_much_outside": "more of the crop lies outside the photo than --max-outside",
+    "turned_too_far": "the head is turned further to a side than --max-yaw",
+    "nods_too_far": "the head looks further up or down than --max-pitch",
+    "leans_too_far": "the head leans further to a side than --max-roll",
+    "too_dark": "the face's brightness is below --min-brightness",
+    "too_bright": "the face's brightness is above --max-brightness",
+    "contrast_too_low": "the face's contrast is below --min-contrast",
+    "blurred": "the face's sharpness is below --min-sharpness",
+    "other_colours": "more of the lower face has another colour than --max-other-colour",
+    "asymmetric": "the mouth is less like its mirror image than --max-asymmetry allows",
+    "not_measured": "a gate is set on a value that is not known of this face",
     # decisions on the way into shards
     "duplicate": "a copy of a face that is kept",
     "overlap": "a copy of a picture in an evaluation set",
@@ -144,8 +156,11 @@ FACE_SCHEMA = _schema(
     ("yaw", pa.float32()),  # degrees, from the five points
     ("pitch", pa.float32()),
     ("roll", pa.float32()),
-    ("sharpness", pa.float32()),
-    ("brightness", pa.float32()),  # mean luma, 0-255
+    ("sharpness", pa.float32()),  # percent of the contrast that is fine structure
+    ("brightness", pa.float32()),  # mean luma of the box, 0-255
+    ("contrast", pa.float32()),  # standard deviation of that luma
+    ("other_colour", pa.float32()),  # share of the lower face unlike the skin between the eyes, 0-1
+    ("asymmetry", pa.float32()),  # of the mouth's surroundings, 0-1; .5: no likeness left and right
     ("status", pa.string()),
     ("reason", pa.string()),
     *_LABELS,
@@ -285,6 +300,9 @@ class Face:
     roll: float | None = None
     sharpness: float | None = None
     brightness: float | None = None
+    contrast: float | None = None
+    other_colour: float | None = None
+    asymmetry: float | None = None
     status: str = "ok"
     reason: str | None = None
     points: Sequence[float] | None = None

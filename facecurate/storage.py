@@ -230,6 +230,18 @@ def _walk_local(url: str) -> Iterator[str]:
     yield from (os.path.relpath(folder, url).replace(os.sep, "/") for folder in closed)
 
 
+def glob(pattern: str) -> builtins.list[str]:
+    """The urls that match a pattern with ``*``, ``?``, ``[...]`` and ``**``, sorted."""
+    if is_local(pattern):
+        import glob as local
+
+        return sorted(local.glob(pattern, recursive=True))
+    protocol, files = pattern.split("://", 1)[0], _remote(pattern)
+    start = f"{protocol}:///" if pattern.startswith(f"{protocol}:///") else f"{protocol}://"
+    found = (str(path) for path in files.glob(pattern))
+    return sorted(path if "://" in path else start + path.lstrip("/") for path in found)
+
+
 def exists(url: str) -> bool:
     """True if there is a file or a folder."""
     return os.path.exists(url) if is_local(url) else bool(_remote(url).exists(url))

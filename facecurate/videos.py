@@ -10,6 +10,9 @@ Only files that begin like a known container reach FFmpeg, so that no playlist m
 another file. A video on a remote storage is copied to this machine each time it is opened. What
 FFmpeg conceals inside a damaged frame is not noticed; a frame that it cannot decode at all ends the
 video.
+
+This reader is for datasets whose labels count frames, and needs no package beyond the core. Videos
+of one's own, taken by time, are read by ``importing/films.py``, with the same numbers and names.
 """
 
 from __future__ import annotations
@@ -30,7 +33,8 @@ from facecurate.errors import FacecurateError
 from facecurate.images import DEFAULT_LIMITS, ImageRejectedError, Limits, Pixels
 
 STORED_AS = f"JPEG, quality {images.JPEG_QUALITY}, 4:2:0"  # what ``stored`` makes of a frame
-_NAME = re.compile(r"(.+\.(?:avi|mp4|m4v|mov|mkv|webm|mpg|mpeg|wmv|asf|flv))#(\d{7,})", re.I | re.S)
+SUFFIXES = ("avi", "mp4", "m4v", "mov", "mkv", "webm", "mpg", "mpeg", "wmv", "asf", "flv")
+_NAME = re.compile(rf"(.+\.(?:{'|'.join(SUFFIXES)}))#(\d{{7,}})", re.I | re.S)
 _BLOCK = 1 << 20
 _CONTAINERS = (
     b"\x1a\x45\xdf\xa3",  # Matroska, WebM
@@ -89,7 +93,7 @@ def picked(url: str, numbers: Iterable[int], limits: Limits = DEFAULT_LIMITS) ->
             done, pixels = capture.retrieve()
             if not done:
                 return
-            _check_size(pixels.shape[1], pixels.shape[0], limits)
+            check_size(pixels.shape[1], pixels.shape[0], limits)
             yield np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
 
 
@@ -126,7 +130,7 @@ def _opened(url: str, limits: Limits) -> Iterator[Any]:
     """A decoder before its first frame, on one thread."""
     import cv2
 
-    _check_container(url)
+    check_container(url)
     with _local(url) as path:
         with _silent():
             capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
@@ -134,13 +138,19 @@ def _opened(url: str, limits: Limits) -> Iterator[Any]:
             if not capture.isOpened():
                 raise ImageRejectedError("broken", "no decoder takes the video")
             width, height = cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT
-            _check_size(int(capture.get(width)), int(capture.get(height)), limits)
+            check_size(int(capture.get(width)), int(capture.get(height)), limits)
             yield capture
         finally:
             capture.release()
 
 
-def _check_container(url: str) -> None:
+def is_named_as_video(path: str) -> bool:
+    """Whether a file's name ends as a video's."""
+    return path.lower().rpartition(".")[2] in SUFFIXES
+
+
+def check_container(url: str) -> None:
+    """Raises ImageRejectedError unless the file begins like a container of videos."""
     try:
         if not storage.is_file(url):
             raise ImageRejectedError("unreadable", "no regular file")
@@ -155,7 +165,8 @@ def _check_container(url: str) -> None:
         raise ImageRejectedError("not_an_image", "begins like no video that is read")
 
 
-def _check_size(width: int, height: int, limits: Limits) -> None:
+def check_size(width: int, height: int, limits: Limits) -> None:
+    """Raises ImageRejectedError for a frame outside the limits."""
     if width * height > limits.max_pixels:
         raise ImageRejectedError("too_many_pixels", f"{width} x {height}")
     if min(width, height) < limits.min_side:

@@ -17,7 +17,9 @@ from PIL import Image
 from facecurate import faces, tars
 from facecurate.datasets.annotated import Annotated, GivenFace
 from facecurate.detect import detect
+from facecurate.detect.ahead import grouped
 from facecurate.detect.found import MATCH_IOU, match, with_labels
+from facecurate.detect.run import spread
 from facecurate.errors import FacecurateError, SettingsError, UsageError
 from facecurate.faces.align import ARCFACE, map_points
 from facecurate.faces.base import Detection
@@ -408,3 +410,31 @@ def test_a_photo_pool_whose_bytes_are_in_another_order_is_named(tmp_path: Path) 
 
 def test_every_crop_that_the_command_offers_is_known() -> None:
     assert set(faces.CROPS) >= {"box", "arcface112"}
+
+
+# -- beside a GPU ----------------------------------------------------------------------------------
+
+
+def test_a_cpu_has_processes_and_a_gpu_has_two_with_threads() -> None:
+    assert spread(6, "cpu") == (6, 0)
+    assert spread(16, "cuda") == (2, 8)
+    assert spread(1, "cuda") == (1, 1)
+    assert spread(0, "cuda") == (0, 0)
+
+
+@pytest.mark.parametrize("window", [2, 64])
+def test_threads_and_windows_change_no_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: int
+) -> None:
+    before = chain.files(chain.world(tmp_path / "plain", "detect"))
+    monkeypatch.setattr("facecurate.detect.run.spread", lambda workers, device: (0, 3))
+    monkeypatch.setattr(
+        "facecurate.detect.part.grouped",
+        lambda shots, size, weigh, most: grouped(shots, window, weigh, most),
+    )
+    dataset = chain.world(tmp_path / "threads", "import")
+    detect(dataset, detector="given")
+    after = chain.files(dataset)
+    made = [name for name in after if name.startswith("faces/")]
+    assert made
+    assert [after[name] for name in made] == [before[name] for name in made]

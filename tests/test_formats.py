@@ -52,3 +52,11 @@ def test_a_fixture_of_every_format_is_read() -> None:
             data = (folder / f"{number}-{name}.parquet").read_bytes()
             table = records.from_parquet(data, schema, name)
             assert len(table) == 1 and table.schema.names[: len(schema)] == schema.names
+
+
+def test_columns_that_an_older_file_lacks_are_null() -> None:
+    """The fixture of faces was written before these were measured."""
+    data = (ROOT / "tests" / "formats" / "1-faces.parquet").read_bytes()
+    (row,) = records.from_parquet(data, records.FACE_SCHEMA, "faces").to_pylist()
+    newer = ("contrast", "other_colour", "asymmetry")
+    assert {row[name] for name in newer} == {None} and row["key"]

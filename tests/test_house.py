@@ -59,7 +59,7 @@ def imported(tree):
 OPENERS = {
     "open", "io.open", "os.open", "os.fdopen", "codecs.open", "gzip.open", "bz2.open", "lzma.open",
     "mmap.mmap", "np.fromfile", "np.memmap", "np.loadtxt", "np.savetxt", "np.genfromtxt",
-    "cv2.imread", "cv2.imwrite", "cv2.VideoCapture", "pq.ParquetFile", "pd.read_csv",
+    "cv2.imread", "cv2.imwrite", "cv2.VideoCapture", "pd.read_csv",
     "json.load_file", "safe_open", "load_file", "save_file", "torch.jit.load", "sqlite3.connect",
     "shutil.copy", "shutil.copyfile", "shutil.move", "shutil.rmtree", "tempfile.mkstemp",
     "tempfile.NamedTemporaryFile", "os.replace", "os.rename", "os.unlink", "os.remove",
@@ -90,7 +90,8 @@ def test_files_are_opened_in_storage_alone():
 @pytest.mark.parametrize(
     "names",
     [("np.load", "numpy.load"), ("np.save", "np.savez", "np.savez_compressed", "numpy.save"),
-     ("torch.load",), ("torch.save",), ("Image.open",), ("pq.read_table", "pq.write_table"),
+     ("torch.load",), ("torch.save",), ("Image.open",), ("av.open",), ("h5py.File",),
+     ("pq.read_table", "pq.write_table", "pq.ParquetFile"),
      ("tarfile.open", "tarfile.TarFile")],
     ids="-".join,
 )  # fmt: skip

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facecurate import importing, pool, storage
+from facecurate import pool, storage
 from facecurate.datasets.annotated import Annotated, GivenFace
 from facecurate.errors import FacecurateError, NoSpaceError
 from facecurate.importing import import_annotated, import_folder, license_id, photo_id
+from facecurate.importing.rows import limits
 from facecurate.pool import Pool
 from facecurate.records import (
     GIVEN_SCHEMA,
@@ -437,4 +438,4 @@ def test_odd_files_are_rows(test_data, mine):
 
 
 def test_limits_are_those_of_the_settings():
-    assert importing._limits() == {"max_bytes": 256 << 20, "max_pixels": 80_000_000, "min_side": 1}
+    assert limits() == {"max_bytes": 256 << 20, "max_pixels": 80_000_000, "min_side": 1}

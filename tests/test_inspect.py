@@ -24,6 +24,9 @@ FILES = (
     "faces/00000.json",
     "faces-arcface112/00000.tar",
     "faces-arcface112/00000.json",
+    "quality.html",
+    "quality.json",
+    "quality-arcface112.html",
     "hashes/00000.parquet",
     "hashes/00000.json",
     "embeddings/*/00000.npy",
@@ -147,6 +150,8 @@ def test_status_tells_the_stages_in_the_order_of_the_chain(whole: Dataset) -> No
     names = list(stages)
     assert names[:4] == ["photos", "faces", "faces-arcface112", "hashes"]
     assert names[4].startswith("embeddings/dct-") and names[5:] == [
+        "quality",
+        "quality-arcface112",
         "clusters",
         "redundancy",
         "shards",

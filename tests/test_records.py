@@ -110,7 +110,7 @@ def test_the_columns_are_those_of_the_contract():
     )
     face = words(
         "key photo_id face_index box landmarks score size crop crop_size matrix outside yaw pitch "
-        "roll sharpness brightness status reason"
+        "roll sharpness brightness contrast other_colour asymmetry status reason"
     )
     hashes = words("key level phash64 phash64_mirror phash256 phash256_mirror")
     cluster = words("key level cluster keep kept_key method mirrored distance verified agreement")

@@ -107,6 +107,16 @@ def test_walk_names_every_file_in_the_order_of_the_bytes(place):
     assert list(storage.walk(place)) == sorted(names, key=str.encode)
 
 
+def test_a_pattern_gives_urls_that_can_be_read(place):
+    for name in ("a/1.tar", "a/b c.tar", "b/2.tar", "b/x.txt"):
+        storage.write_atomic(f"{place}/{name}", name.encode())
+    found = storage.glob(f"{place}/*/*.tar")
+    assert found == [f"{place}/{name}" for name in ("a/1.tar", "a/b c.tar", "b/2.tar")]
+    assert [storage.read(url) for url in found] == [b"a/1.tar", b"a/b c.tar", b"b/2.tar"]
+    assert storage.glob(f"{place}/**/x.txt") == [f"{place}/b/x.txt"]
+    assert storage.glob(f"{place}/none/*") == []
+
+
 def test_delete_takes_a_folder_with_all_it_holds(place):
     storage.write_atomic(storage.join(place, "a", "b", "c"), b"x")
     storage.write_atomic(storage.join(place, "d"), b"x")

@@ -1,4 +1,4 @@
-"""``import`` to ``shard``: the commands that build a dataset, and those that look at it."""
+"""``detect`` to ``shard``: the commands that build a dataset, and those that look at it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from facecurate.cli.names import existing, linked, prepared, unknown
+from facecurate.cli.gates import gate_options, taken
+from facecurate.cli.names import existing, prepared
 from facecurate.cli.state import (
     State,
     common,
@@ -17,60 +18,6 @@ from facecurate.cli.state import (
 )
 from facecurate.faces import CROPS, DETECTORS
 from facecurate.text import counted
-
-
-@click.command("import", short_help="Take pictures from a folder, or a dataset that you hold.")
-@click.argument("source")
-@click.option("--name", help="The dataset's name.  [default: the folder's]")
-@click.option("--license", help="SPDX id of all pictures, e.g. CC-BY-4.0.")
-@workers_option
-@redo_option
-@common
-def import_(
-    state: State,
-    source: str,
-    name: str | None,
-    license: str | None,
-    workers: int | None,
-    redo: bool,
-) -> None:
-    """Take every file below SOURCE: pictures are stored as they are, the rest gets a reason.
-
-    SOURCE is a folder, or the name of a linked dataset (see 'facecurate datasets'). Run it again
-    to take what is new.
-
-    \b
-    Example:
-      facecurate import ~/photos --name mine --license CC-BY-4.0
-      facecurate import 300w
-    """
-    from facecurate import storage
-    from facecurate.datasets import manifest
-    from facecurate.errors import UsageError
-    from facecurate.importing import import_folder
-    from facecurate.workspace import suggest_name
-
-    options: dict[str, Any] = {"license": license, "workers": worker_count(workers), "redo": redo}
-    known = source in manifest.names()
-    link = linked(state, source) if known else None
-    if link:
-        from facecurate.prepare import import_linked
-
-        target = state.workspace.dataset(name or link.name or source)
-        if target.name in manifest.names() and (link.rendered or target.name != link.dataset):
-            raise UsageError(f"'{target.name}' is kept for the real {target.name}: choose --name")
-        state.run(target, "photos", lambda p: import_linked(target, link, progress=p, **options))
-        return
-    if not storage.is_folder(source):
-        raise unknown(state, source)
-    name = name or suggest_name(storage.name(storage.absolute(source)))
-    if name in manifest.names():
-        raise UsageError(
-            f"'{name}' is the name of a known dataset: link it (facecurate datasets link {name} "
-            f"{source}) or choose another --name"
-        )
-    dataset = state.workspace.dataset(name)
-    state.run(dataset, "photos", lambda p: import_folder(dataset, source, progress=p, **options))
 
 
 @click.command(short_help="Find faces: boxes, points, quality, crops.")
@@ -104,6 +51,7 @@ def import_(
     help="Longer side, pixels.",
 )
 @click.option("--threshold", type=float, help="Lowest score.  [default: the detector's]")
+@gate_options
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option(
     "--precision",
@@ -117,17 +65,22 @@ def detect(state: State, name: str | None, workers: int | None, **options: Any) 
     """Find the faces of every photo and cut them out.
 
     A box crop is a square of 1.4 times the box's longer side; a small face keeps its size. Every
-    face that is dropped has a reason in the table.
+    face that is dropped has a reason in the table. quality.html shows how good the faces are.
+
+    --min-score to --max-asymmetry are limits of quality, off unless given; a face whose value is
+    not known does not pass. Look at quality.html before you set one.
 
     \b
     Example:
       facecurate detect mine --detector dlib
       facecurate detect mine --weights mobilenet0.25_Final.pth --threshold 0.8
+      facecurate detect mine --redo --max-yaw 45 --min-sharpness 8 --max-outside 20%
     """
     dataset = existing(state, name)
     from facecurate.detect import detect
 
     count = worker_count(workers)
+    options["limits"] = taken(options)
     state.run(dataset, "photos", lambda p: detect(dataset, workers=count, progress=p, **options))
 
 
@@ -342,5 +295,5 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-COMMANDS = [import_, detect, embed]
+COMMANDS = [detect, embed]
 LOOKING = [redundancy_report, shard, verify, status, why]

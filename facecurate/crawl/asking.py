@@ -7,11 +7,11 @@ from typing import Any
 
 from facecurate.crawl.calls import Api, ItemFailed
 from facecurate.crawl.sieve import Sieve
-from facecurate.crawl.stones import stone
 from facecurate.flickr import gate
 from facecurate.flickr.failures import CallFailure, Kind
 from facecurate.flickr.photos import Photo
 from facecurate.flickr.rows import SIZES, SMALLEST, Size
+from facecurate.stones import stone
 
 # Flickr's labels of getSizes by the names of rows.SIZES.
 _LABELS = {

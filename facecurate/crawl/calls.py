@@ -6,15 +6,13 @@ import random
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from facecurate.crawl.settings import day
 from facecurate.errors import FacecurateError
 from facecurate.flickr.budget import Budgets
-from facecurate.flickr.clock import Clock
+from facecurate.flickr.clock import LONG, Clock, day
 from facecurate.flickr.failures import Backoff, CallFailure, Kind, Stop
 from facecurate.flickr.query import BadReply, Page, Query, Retry, StopCrawl, TooDeep, page_of
 
 LOST = 10  # items in a row that gave nothing: it is Flickr that is ill, so the run stops
-LONG = 30.0  # seconds of pause that are worth a line
 SEARCH = "flickr.photos.search"
 
 

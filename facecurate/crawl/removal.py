@@ -16,7 +16,6 @@ import pyarrow as pa
 from facecurate import FORMAT, __version__, storage, tars
 from facecurate.crawl import attribution
 from facecurate.crawl.downloads import key_of
-from facecurate.crawl.stones import Stones, stone, stones_of
 from facecurate.flickr.photos import Photo, Photos
 from facecurate.flickr.state import NAME, State
 from facecurate.pool import PartInfo, PartWriter, Pool, json_bytes
@@ -29,6 +28,7 @@ from facecurate.records import (
 )
 from facecurate.records import Photo as PhotoRow
 from facecurate.stats import Stats
+from facecurate.stones import Stones, stone, stones_of
 from facecurate.text import counted
 from facecurate.workspace import Dataset, file_lock, tombstones
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from facecurate import FORMAT, __version__, storage
 from facecurate.crawl.run import Run
-from facecurate.crawl.settings import day
+from facecurate.flickr.clock import day
 from facecurate.flickr.estimate import Estimate, estimate
 from facecurate.flickr.photos import Photos
 from facecurate.flickr.schema import PhotoState

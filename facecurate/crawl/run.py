@@ -8,74 +8,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from facecurate.crawl.asking import Asker
-from facecurate.crawl.calls import LONG, SEARCH, Api, Failed
+from facecurate.crawl.calls import SEARCH, Api, Failed
 from facecurate.crawl.downloads import Downloads
 from facecurate.crawl.pack import Packer, Spool
-from facecurate.crawl.settings import IMAGE_HOSTS, Access, CrawlSettings, day
+from facecurate.crawl.settings import IMAGE_HOSTS, Access, CrawlSettings
 from facecurate.crawl.sieve import Sieve
 from facecurate.errors import SettingsError
 from facecurate.fetch import FetchSettings, ImageFetcher, Robots
 from facecurate.flickr import licenses
-from facecurate.flickr.budget import Budgets, Limit, api_bucket
+from facecurate.flickr.budget import Budgets, api_bucket
 from facecurate.flickr.client import FlickrClient
-from facecurate.flickr.clock import Clock
+from facecurate.flickr.clock import LONG, day
 from facecurate.flickr.failures import CallFailure
+from facecurate.flickr.hosts import HostBudgets
 from facecurate.flickr.photos import Photos
 from facecurate.flickr.state import NAME, State
 from facecurate.flickr.windows import Enumerator
 from facecurate.workspace import Dataset, tombstones
-
-
-class HostBudgets:
-    """The budgets of image hosts: each has the same limit, known when it is first asked.
-
-    ``say``: of long pauses, from any thread.
-    """
-
-    def __init__(
-        self,
-        budgets: Budgets,
-        limit: Limit,
-        clock: Clock,
-        say: Callable[[str], None] = lambda line: None,
-    ) -> None:
-        self._budgets, self._limit, self._clock, self._say = budgets, limit, clock, say
-        self._told = 0.0  # until when
-
-    def take(self, bucket: str, cost: int = 1) -> float:
-        """Seconds to wait before a request; its place is taken."""
-        self._budgets.limit(bucket, self._limit)
-        wait = self._budgets.take(bucket, cost)
-        if wait >= LONG and (left := self._budgets.blocked(bucket)) >= LONG:
-            self._tell(bucket, left, "of before")
-        return wait
-
-    def block(self, bucket: str, seconds: float, reason: str) -> None:
-        """Lets nothing out for so long, in all processes."""
-        self._budgets.block(bucket, seconds, reason)
-        if seconds >= LONG:
-            self._tell(bucket, seconds, reason)
-
-    def _tell(self, bucket: str, seconds: float, reason: str) -> None:
-        until = self._clock.time() + seconds
-        if until > self._told + 1:
-            self._told = until
-            host = bucket.removeprefix("img:")
-            self._say(f"{host} asks for a pause ({reason}): no image of it until {day(until)}")
-
-    def blocked(self, bucket: str) -> float:
-        """Seconds until the block ends; 0 if there is none."""
-        return self._budgets.blocked(bucket)
-
-    def clean(self, bucket: str) -> None:
-        """A request was answered well."""
-        self._budgets.limit(bucket, self._limit)
-        self._budgets.clean(bucket)
-
-    def slower(self, bucket: str) -> None:
-        """A request was refused for its rate."""
-        self._budgets.limit(bucket, self._limit)
-        self._budgets.slower(bucket)
 
 
 @dataclass(frozen=True, slots=True)

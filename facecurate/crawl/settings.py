@@ -145,8 +145,3 @@ def moment(text: str, name: str) -> int:
         raise UsageError(
             f"{name} {printable(text, 40)} is no date: for example 2010, 2010-05-01"
         ) from error
-
-
-def day(seconds: float) -> str:
-    """A moment for people, UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from facecurate.crawl.stones import Stones, stones_of
 from facecurate.flickr import gate, rows
 from facecurate.flickr.photos import Photo
 from facecurate.flickr.query import Row
 from facecurate.flickr.sightings import TOMBSTONED
+from facecurate.stones import Stones, stones_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from facecurate.faces import gates
 from facecurate.faces.base import Detection
 from facecurate.pool import PartTask, Pool
 from facecurate.records import FACE_SCHEMA, LABEL_COLUMNS
@@ -67,11 +68,16 @@ def match(found: np.ndarray[Any, Any], given: np.ndarray[Any, Any]) -> dict[int,
 
 
 def earlier_faces(task: PartTask) -> dict[str, list[Found]]:
-    """The faces of the pool that is read: a second crop is made without detecting again."""
+    """The faces of the pool that is read: a second crop is made without detecting again.
+
+    A face that failed a gate there is dropped here too, whatever its other crop looks like. Whether
+    it is too small or has the points that this crop needs is asked again.
+    """
+    stays = gates.REASONS | {"not_detected"}
     found: dict[str, list[Found]] = {}
     for row in Pool(task.source).table(task.name, FACE_SCHEMA).to_pylist():
         labels = {c: row[c] for c in LABEL_COLUMNS}
-        reason = row["reason"] if row["reason"] == "not_detected" else None
+        reason = row["reason"] if row["reason"] in stays else None
         face = Found(row["box"], row["landmarks"], row["score"], labels, reason)
         found.setdefault(row["photo_id"], []).append(face)
     return found

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from facecurate.detect.part import EARLIER, detect_part
+from facecurate.detect.report import quality_report
 from facecurate.errors import FacecurateError, UsageError
-from facecurate.faces import CROPS, load_detector
+from facecurate.faces import CROPS, gates, load_detector
 from facecurate.pool import PartTask, Pool, run_step
 from facecurate.stats import Stats
 from facecurate.workers import Progress, silent
@@ -25,6 +26,7 @@ def detect(
     crop_size: int = 256,
     min_face: float = 40,
     threshold: float | None = None,
+    limits: Mapping[str, float | None] | None = None,
     device: str = "cpu",
     precision: str | None = None,
     weights_unchecked: bool = False,
@@ -35,14 +37,18 @@ def detect(
     """Finds the faces of every photo and writes ``faces/`` (``faces-arcface112/`` for that crop).
 
     ``min_face``: longer side of the box in photo pixels below which a face is dropped;
-    ``crop_size``: largest side of a ``box`` crop; ``device``, ``precision`` and
-    ``weights_unchecked`` as in ``faces.base.Options``. Raises SettingsError for other settings than
-    before, FacecurateError for a detector that cannot run.
+    ``crop_size``: largest side of a ``box`` crop; ``limits``: further ones by the options of
+    ``faces.gates``; ``device``, ``precision`` and ``weights_unchecked`` as in
+    ``faces.base.Options``. Writes ``quality.html`` about what it has found. Raises SettingsError
+    for other settings than before, FacecurateError for a detector that cannot run.
     """
     if crop not in CROPS:
         raise UsageError(f"no crop '{crop}': choose one of {', '.join(CROPS)}")
     if crop_size < 16:
         raise UsageError(f"--crop-size {crop_size} leaves nothing to see: give at least 16")
+    further = gates.checked(limits or {})
+    if "min_score" in further and detector == "given":
+        raise UsageError("the given boxes have no score: leave out --min-score")
     photos = Pool(dataset.path("photos"))
     if not photos.stems():
         raise FacecurateError(f"{dataset.name} has no photos: 'facecurate import FOLDER'")
@@ -61,6 +67,7 @@ def detect(
             finder = dict(load_detector(detector, **options).settings)
         processes, threads = spread(workers, options.get("device", "cpu"))
         settings = {"finder": finder, "crop": crop, "crop_size": crop_size, "min_face": min_face}
+        settings |= further
         target = Pool(dataset.path("faces" if crop == "box" else f"faces-{crop}"))
         stats = run_step(
             source,
@@ -74,7 +81,8 @@ def detect(
             progress=progress,
         )
         remark = "boxes of faces/ taken, no detector ran" if source is not photos else ""
-        return stats.noted(taken_over or "", remark)
+        report = quality_report(dataset, target, settings, redo=redo)
+        return stats.noted(taken_over or "", remark, report)
 
 
 def spread(workers: int, device: str) -> tuple[int, int]:

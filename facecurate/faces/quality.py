@@ -1,84 +1,96 @@
-"""How usable a face is: pose from five points, sharpness and brightness of a crop."""
+"""How a face looks, measured on the photo itself: sharpness, brightness, contrast.
+
+What is measured is the part of the face's box that lies in the photo, brought to 112 pixels along
+the box's longer side. So the numbers belong to the face: they are the same whatever crop is cut and
+at what size it is stored, nothing black from outside the photo enters them, and a face of few
+pixels counts as blurred, because its fine structure is not there.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-SHARPNESS_SIZE = 112  # pixels; sharpness is compared between crops of different sizes
+from facecurate.faces.align import crop
 
-# An average adult face in millimetres, x right in the image, y down, z away from the camera: left
-# eye, right eye, nose tip, left and right mouth corner. Rounded from anthropometric means (eyes 63
-# apart, mouth 50 wide); poses of other faces are off by a few degrees.
-FACE = np.array(
-    [
-        (-31.5, 0.0, 0.0),
-        (31.5, 0.0, 0.0),
-        (0.0, 37.0, -33.0),
-        (-25.0, 68.0, -5.0),
-        (25.0, 68.0, -5.0),
-    ]
-)
+SIDE = 112  # pixels along the box's longer side
+LEAST = 16  # pixels of these each way that must lie in the photo
+FINE = 1.0  # pixels of these: standard deviation of the Gaussian below which noise lies
+FLAT = 0.5  # levels of luma: below so little contrast there is nothing to be sharp
+
+Grey = NDArray[np.float32]
 
 
-def pose_from_points(landmarks: ArrayLike) -> tuple[float, float, float]:
-    """Yaw, pitch and roll in degrees, approximately, from five points (10,) of a face.
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Sharpness in percent (see ``sharpness``), brightness and contrast in levels of luma."""
 
-    All are 0 for a face that looks into the camera. Yaw grows as the face turns to the image's
-    right, pitch as it looks up, roll as the head tilts clockwise in the image. The turn is roll
-    after yaw after pitch. From a scaled orthographic fit of ``FACE`` (DeMenthon and Davis 1995,
-    first iteration). Without all five points yaw and pitch are NaN and roll is the slope of the
-    line between the eyes; without the eyes that is NaN too.
+    sharpness: float
+    brightness: float
+    contrast: float
+
+
+UNKNOWN = Looks(math.nan, math.nan, math.nan)
+
+
+def looks(photo: NDArray[Any], box: ArrayLike) -> Looks:
+    """The looks of the face in ``box`` (x0, y0, x1, y1) of an (h, w, 3) RGB or (h, w) uint8 photo.
+
+    NaN where less than 16 of the 112 pixels lie in the photo, across or down.
     """
-    points = np.asarray(landmarks, np.float64).reshape(5, 2)
-    turn = _orthographic_turn(points) if np.isfinite(points).all() else None
-    if turn is None:
-        return math.nan, math.nan, eye_roll(points)
-    yaw = math.asin(max(-1.0, min(1.0, float(turn[2, 0]))))
-    pitch = -math.atan2(float(turn[2, 1]), float(turn[2, 2]))
-    roll = math.atan2(float(turn[1, 0]), float(turn[0, 0]))
-    return math.degrees(yaw), math.degrees(pitch), math.degrees(roll)
+    seen = face_in_box(photo, box)
+    if min(seen.shape[:2]) < LEAST:
+        return UNKNOWN
+    grey = luma(seen)
+    return Looks(sharpness(grey), float(grey.mean()), float(grey.std()))
 
 
-def eye_roll(points: NDArray[np.float64]) -> float:
-    """The slope of the line from left to right eye of (5, 2) points, degrees clockwise, or NaN."""
-    dx, dy = points[1] - points[0]
-    return math.degrees(math.atan2(dy, dx)) if (dx, dy) != (0.0, 0.0) else math.nan
+def face_in_box(photo: NDArray[Any], box: ArrayLike) -> NDArray[np.uint8]:
+    """What of the box lies in the photo, 112 pixels along the box's longer side; maybe empty."""
+    x0, y0, x1, y1 = (float(v) for v in np.asarray(box, np.float64))
+    scale = SIDE / max(x1 - x0, y1 - y0)
+    columns = _inside(x0, x1, scale, photo.shape[1])
+    rows = _inside(y0, y1, scale, photo.shape[0])
+    shift_x, shift_y = -(x0 * scale) - 0.5, -(y0 * scale) - 0.5
+    drawn = crop(photo, [scale, 0, shift_x, 0, scale, shift_y], SIDE)
+    return drawn[rows, columns]
 
 
-def _orthographic_turn(points: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """The rotation matrix (3, 3) whose scaled first two rows best give (5, 2) ``points``."""
-    model = FACE - FACE.mean(axis=0)
-    rows = np.linalg.lstsq(model, points - points.mean(axis=0), rcond=None)[0].T  # (2, 3)
-    left, strength, right = np.linalg.svd(rows, full_matrices=False)
-    if strength[0] <= 0.0 or strength[1] < 1e-6 * strength[0]:
-        return None  # all points on one line
-    across = left @ right  # the nearest two orthogonal unit rows
-    return np.vstack([across, np.cross(across[0], across[1])])
+def _inside(low: float, high: float, scale: float, length: int) -> slice:
+    """The pixels of the square within the box whose neighbours lie in the photo as well.
 
-
-def sharpness(crop: NDArray[Any]) -> float:
-    """Variance of the Laplacian of a crop's luma (0-255) at 112 x 112 pixels; larger is sharper.
-
-    ``crop``: (h, w, 3) RGB or (h, w), uint8. (Pech-Pacheco et al. 2000.)
+    One axis: pixel j lies at ``low + (j + 0.5) / scale`` of the photo's -0.5..length-0.5.
     """
-    grey = luma(crop)
-    method = cv2.INTER_AREA if min(grey.shape) > SHARPNESS_SIZE else cv2.INTER_LINEAR
-    fixed = cv2.resize(grey, (SHARPNESS_SIZE, SHARPNESS_SIZE), interpolation=method)
-    return float(cv2.Laplacian(np.asarray(fixed, np.float64), cv2.CV_64F).var())
+    reach = max(1.0, 1 / scale)  # photo pixels that an interpolated pixel may draw on
+    first = (max(low, reach - 0.5) - low) * scale - 0.5 if low < reach - 0.5 else 0.0
+    end = min(high, length - 0.5 - reach) if high > length - 0.5 - reach else high
+    last = (end - low) * scale - 0.5
+    return slice(max(0, math.ceil(first)), max(0, min(SIDE, math.floor(last) + 1)))
 
 
-def brightness(crop: NDArray[Any]) -> float:
-    """Mean luma of a crop, 0-255. ``crop``: (h, w, 3) RGB or (h, w), uint8."""
-    return float(luma(crop).mean())
+def sharpness(grey: NDArray[Any]) -> float:
+    """How much of a picture's contrast is fine structure, in percent; 0 for a flat picture.
+
+    ``grey``: (h, w) luma. The standard deviation of the Laplacian of a Gaussian of one pixel (Marr
+    and Hildreth 1980) over that of the luma. The variance of the plain Laplacian, which is usual,
+    measures noise first, and grows with the square of the contrast: it calls a face in dim light
+    blurred. This ratio is the same for any exposure.
+    """
+    values = np.asarray(grey, np.float32)
+    contrast = float(values.std())
+    if contrast < FLAT:
+        return 0.0
+    fine = cv2.Laplacian(cv2.GaussianBlur(values, (0, 0), FINE), cv2.CV_32F)
+    return 100.0 * float(fine.std()) / contrast
 
 
-def luma(crop: NDArray[Any]) -> NDArray[np.float64]:
-    """(h, w) luma, 0-255, by the weights of ITU-R BT.601."""
-    if crop.ndim == 2:
-        return crop.astype(np.float64)
-    return np.asarray(crop[..., :3].astype(np.float64) @ np.array([0.299, 0.587, 0.114]))
+def luma(picture: NDArray[Any]) -> Grey:
+    """(h, w) luma, 0-255, of (h, w, 3) RGB or (h, w), by the weights of ITU-R BT.601."""
+    if picture.ndim == 2:
+        return picture.astype(np.float32)
+    return np.asarray(picture[..., :3].astype(np.float32) @ np.array([0.299, 0.587, 0.114], "f4"))

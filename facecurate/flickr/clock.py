@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
+
+LONG = 30.0  # seconds of pause that are worth a line
 
 
 class Clock(Protocol):
@@ -46,3 +49,8 @@ class FakeClock:
     def sleep(self, seconds: float) -> None:
         """Moves the clock, at no cost."""
         self.now += max(0.0, seconds)
+
+
+def day(seconds: float) -> str:
+    """A moment for people, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

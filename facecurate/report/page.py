@@ -22,10 +22,19 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Strip:
+    """A line of text and small pictures beside each other; ``title`` is told on pointing at one."""
+
+    text: str
+    pictures: Sequence[Mapping[str, str]]  # {"src": data URL, "text": caption, "title": name}
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A heading with paragraphs, a figure (SVG of our own making), pictures and a table.
 
-    ``sheets`` are pictures as wide as the page, ``pictures`` small ones beside each other.
+    ``sheets`` are pictures as wide as the page, ``pictures`` small ones beside each other,
+    ``strips`` several rows of these.
     """
 
     heading: str
@@ -34,6 +43,7 @@ class Section:
     caption: str = ""
     pictures: Sequence[Mapping[str, str]] = ()  # {"src": data URL, "text": caption}
     sheets: Sequence[Mapping[str, str]] = ()
+    strips: Sequence[Strip] = ()
     table: Table | None = None
 
 

@@ -27,8 +27,9 @@ _BATCH = 4096
 class Cells(NamedTuple):
     """Where each vector belongs.
 
-    near: (N, LISTED) int32 the nearest cells, nearest first; behind: (N, LISTED) float32 by how
-    much each of their cosines is less than the first; total: cells.
+    near: (N, LISTED) int32 the nearest cells, nearest first, -1 for rows that are in none;
+    behind: (N, LISTED) float32 by how much each of their cosines is less than the first;
+    total: cells.
     """
 
     near: NDArray[np.int32]
@@ -67,9 +68,8 @@ def centres(rows: Rows, count: int, seed: int) -> torch.Tensor:
     """(count, D) centres of unit length, trained on a sample."""
     import faiss
 
-    usable = np.flatnonzero(rows.inverse)
     rng = np.random.default_rng(seed)
-    chosen = rng.permutation(usable)[: _TRAIN * count]
+    chosen = rng.permutation(rows.usable)[: _TRAIN * count]
     sample = np.asarray(rows.vectors[np.sort(chosen)], np.float32)
     sample *= rows.inverse[np.sort(chosen), None]
     trained = faiss.Kmeans(
@@ -98,6 +98,7 @@ def assign(rows: Rows, centres: torch.Tensor) -> Cells:
         _nearest(block, near[batch], values)
         cosine = products.values(values)
         behind[batch] = cosine[:, :1] - cosine
+    behind[rows.inverse == 0], near[rows.inverse == 0] = np.inf, -1
     return Cells(near, behind, len(centres))
 
 

@@ -89,12 +89,13 @@ def prepare(
     if not 0.0 < similarity < 1.0:
         raise ValueError(f"similarity {similarity}: choose a cosine between 0 and 1")
     rows = Rows.of(vectors)
-    if len(vectors) < max(exact_below, cells.LISTED + 1):
+    usable = rows.usable
+    if len(usable) < max(exact_below, 4 * cells.LISTED):
         return Search(rows, similarity)
-    centres = cells.centres(rows, cells.usual_count(len(vectors)), seed)
+    centres = cells.centres(rows, cells.usual_count(len(usable)), seed)
     assigned = cells.assign(rows, centres)
     rng = np.random.default_rng([seed, 1])
-    asked = np.sort(rng.choice(len(vectors), min(queries, len(vectors)), replace=False))
+    asked = np.sort(rng.choice(usable, min(queries, len(usable)), replace=False))
     half = rng.random(len(asked)) < 0.5
     needed = [assigned.needed(*pairs_of(rows, asked[part], similarity)) for part in (half, ~half)]
     margin = _MARGIN if len(needed[0]) < _FEW else _SPARE * _usual(needed[0])
@@ -113,8 +114,9 @@ def pairs_of(rows: Rows, asked: Index, similarity: float) -> tuple[Index, Index]
     found: list[tuple[Index, Index]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     mine = products.unit(rows, asked)
     product = Product(len(asked), _BLOCK)
-    for start in range(0, len(rows.inverse), _BLOCK):
-        others = np.arange(start, min(start + _BLOCK, len(rows.inverse)))
+    usable = rows.usable
+    for start in range(0, len(usable), _BLOCK):
+        others = usable[start : start + _BLOCK]
         for r, c in products.above(product.of(mine, products.unit(rows, others)), similarity):
             i, j = asked[r], others[c]
             near = (i != j) & (products.cosines(rows, i, j) >= similarity)
@@ -125,12 +127,12 @@ def pairs_of(rows: Rows, asked: Index, similarity: float) -> tuple[Index, Index]
 
 def _everything(search: Search) -> Iterator[Neighbours]:
     rows, product = search.rows, Product(_BLOCK, _BLOCK)
-    count = len(rows.inverse)
-    for top in range(0, count, _BLOCK):
-        mine = np.arange(top, min(top + _BLOCK, count))
+    usable = rows.usable
+    for top in range(0, len(usable), _BLOCK):
+        mine = usable[top : top + _BLOCK]
         first = products.unit(rows, mine)
-        for left in range(top, count, _BLOCK):
-            others = np.arange(left, min(left + _BLOCK, count))
+        for left in range(top, len(usable), _BLOCK):
+            others = usable[left : left + _BLOCK]
             second = first if left == top else products.unit(rows, others)
             for r, c in products.above(product.of(first, second), search.similarity):
                 i, j = mine[r], others[c]

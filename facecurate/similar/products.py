@@ -40,6 +40,11 @@ class Rows(NamedTuple):
             raise ValueError(f"expected (N, D) float16 or float32 vectors, got {kind}")
         return cls(vectors, np.concatenate([_inverse(part) for part in _parts(vectors)]))
 
+    @property
+    def usable(self) -> Index:
+        """The rows that have a direction."""
+        return np.flatnonzero(self.inverse)
+
 
 def _parts(vectors: Vectors) -> Iterator[NDArray[np.float32]]:
     for start in range(0, max(1, len(vectors)), 8192):

@@ -9,12 +9,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 # Small parts, so that a killed run has finished some of them and not others.
@@ -27,7 +30,10 @@ START = (
 CHAIN: dict[str, list[str]] = {
     "synth": ["synth", "practice", "--count", "28", "--seed", "3"],
     "synth-300w": ["synth", "rendered-300w", "--layout", "300w", "--count", "24"],
-    "import": ["import", "{folder}", "--name", "mine"],
+    "import": ["import", "{folder}/photos", "--name", "mine"],
+    "import-tars": ["import", "{folder}/in/t-{{0..2}}.tar", "--name", "tars"],
+    "import-hdf5": ["import", "{folder}/in/train.h5", "--name", "hdf5"],
+    "import-videos": ["import", "{folder}/in", "--name", "films"],
     "detect": ["detect", "practice", "--detector", "given"],
     "embed": ["embed", "practice"],
     "dedupe": ["dedupe", "practice"],
@@ -80,13 +86,30 @@ def digests(workspace: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of photos and one file that is none."""
+    """``photos``: pictures and one file that is none; ``in``: the same as tars, HDF5, videos."""
+    from facecurate import images, videos
     from facecurate.synth.corpora import photos_corpus
 
-    where = tmp_path_factory.mktemp("photos")
-    for photo in photos_corpus(12, 5):
-        (where / photo.file.replace("/", "-")).write_bytes(photo.make()[0])
-    (where / "notes.txt").write_text("no picture")
+    where = tmp_path_factory.mktemp("sources")
+    (where / "photos").mkdir()
+    pictures = {p.file.replace("/", "-"): p.make()[0] for p in photos_corpus(12, 5)}
+    for name, data in pictures.items():
+        (where / "photos" / name).write_bytes(data)
+    (where / "photos" / "notes.txt").write_text("no picture")
+    (where / "in").mkdir()
+    for i in range(3):
+        with tarfile.open(where / "in" / f"t-{i}.tar", "w") as tar:
+            for name in pictures:
+                tar.add(where / "photos" / name, name)
+    with h5py.File(where / "in" / "train.h5", "w") as file:
+        runs = [np.frombuffer(data, np.uint8) for data in pictures.values()] * 3
+        stored = file.create_dataset("images", (len(runs),), h5py.vlen_dtype(np.uint8))
+        for i, run in enumerate(runs):
+            stored[i] = run
+    frame = images.resize(images.decode(next(iter(pictures.values()))).pixels, 160, 120)
+    for i in range(3):
+        shown = (np.roll(frame, 3 * k, axis=1) for k in range(13))
+        videos.write_avi(str(where / "in" / f"v-{i}.avi"), shown)
     return where
 
 

@@ -94,6 +94,16 @@ def test_rows_without_a_direction_have_no_neighbours() -> None:
         assert (7, 8) in found and not {3, 4, 5, 6} & {row for pair in found for row in pair}
 
 
+def test_rows_without_a_direction_lie_in_no_cell() -> None:
+    x = planted(8, 2000, 32, 300)
+    x[400:1600] = np.nan
+    search = prepare(x, 0.95, exact_below=100)
+    assert search.cells is not None and (search.cells.near[400:1600] == -1).all()
+    listed, _ = search.cells.lists(search.margin)
+    assert set(listed) == {*range(400), *range(1600, 2000)}
+    assert list(prepare(np.full((500, 8), np.nan, np.float32), 0.9, exact_below=9).pairs()) == []
+
+
 def test_the_proposing_product_never_loses_a_pair_to_its_rounding() -> None:
     rng = np.random.default_rng(7)
     x = rng.standard_normal((400, 8)).astype(np.float32)
