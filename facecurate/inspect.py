@@ -18,6 +18,7 @@ from facecurate.records import (
     DECISION_SCHEMA,
     FACE_SCHEMA,
     INDEX_SCHEMA,
+    OVERLAP_SCHEMA,
     PHOTO_SCHEMA,
     from_parquet,
 )
@@ -31,6 +32,7 @@ _TABLES = {  # and what makes them again; the page is remade by the next run of 
     "clusters": "dedupe {} --redo",
     "dedupe": "dedupe {}",
     "calibration": "dedupe {} --calibrate PAIRS.tsv",
+    "overlaps": "decontaminate {} --redo",
     "redundancy": "redundancy-report {} --redo",
 }
 _PAGES = ("quality", "dedupe", "calibration")  # with a JSON of their own beside them
@@ -269,7 +271,7 @@ def status(dataset: Dataset) -> list[Stage]:
         behind = len(photos.difference(pool.stems()))
         state = counted(len(pool.stems()), "part") + (f", {behind} to do" if behind else "")
         stages.append(Stage(_relative(dataset, pool), state, pool.stats()))
-    for stem in (*_quality(dataset), "clusters", "redundancy"):
+    for stem in (*_quality(dataset), *_TABLES):
         if dataset.has(f"{stem}.json"):
             stages.append(Stage(stem, "done", read_info(dataset.path(f"{stem}.json")).stats))
     if dataset.has("shards", "dataset.json"):
@@ -297,6 +299,7 @@ def why(dataset: Dataset, key: str) -> list[dict[str, Any]]:
     events += faces or [{"table": t, "reason": "no_face"} for t in _looked_at(dataset, events)]
     for file, schema in (
         ("clusters.parquet", CLUSTER_SCHEMA),
+        ("overlaps.parquet", OVERLAP_SCHEMA),
         ("shards/decisions.parquet", DECISION_SCHEMA),
         ("shards/index.parquet", INDEX_SCHEMA),
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -18,9 +18,6 @@ from facecurate.cli.state import (
 )
 from facecurate.faces import CROPS, DETECTORS
 from facecurate.text import counted
-
-if TYPE_CHECKING:
-    from facecurate.workspace import Dataset
 
 
 @click.command(short_help="Find faces: boxes, points, quality, crops.")
@@ -129,81 +126,6 @@ def embed(
             redo=redo,
             progress=p,
         ),
-    )
-
-
-@click.command(short_help="Find duplicates of photos and of faces.")
-@name_argument
-@click.option(
-    "--hash-distance",
-    type=click.IntRange(0, 20),
-    default=10,
-    show_default=True,
-    help="Bits of the 64-bit hash within which pictures are compared closely.",
-)
-@click.option(
-    "--keep",
-    type=click.Choice(["largest", "sharpest", "first"]),
-    default="largest",
-    show_default=True,
-    help="Which picture of a cluster stays.",
-)
-@click.option(
-    "--calibrate",
-    metavar="PAIRS.tsv",
-    help="Find nothing; measure limits on labelled pairs: two pictures and 'same' or 'different' a "
-    "line, tabs between.",
-)
-@click.option("--encoder", metavar="W", help="With --calibrate: measure its vectors too.")
-@workers_option
-@redo_option
-@common
-def dedupe(
-    state: State,
-    name: str | None,
-    workers: int | None,
-    calibrate: str | None,
-    encoder: str | None,
-    **options: Any,
-) -> None:
-    """Find copies: exact, rescaled, re-encoded, mirrored. Nothing is deleted; shard reads this.
-
-    A pair must be close by a 64-bit perceptual hash and agree by a 256-bit one; every dropped
-    picture has an edge of its own to the one that is kept. Never who is who: only which picture
-    is the same picture. Look at what was found in dedupe.html.
-
-    With --calibrate a picture is named by its key, its photo_id or its path as it was imported;
-    calibration.html tells precision and recall of every limit, and nothing else changes.
-
-    \b
-    Example:
-      facecurate dedupe
-      facecurate dedupe mine --keep sharpest
-      facecurate dedupe mine --calibrate pairs.tsv
-    """
-    dataset = existing(state, name)
-    if calibrate is not None:
-        _calibrate(state, dataset, calibrate, encoder, options["hash_distance"])
-        return
-    if encoder is not None:
-        raise click.UsageError("--encoder goes with --calibrate")
-    from facecurate.dedupe import dedupe
-
-    count = worker_count(workers)
-    state.run(dataset, "photos", lambda p: dedupe(dataset, workers=count, progress=p, **options))
-
-
-def _calibrate(
-    state: State, dataset: Dataset, pairs: str, encoder: str | None, hash_distance: int
-) -> None:
-    from facecurate.encoders import load_encoder
-    from facecurate.review.calibrate import calibrate
-
-    model = load_encoder(encoder, dataset.workspace) if encoder else None
-    state.run(
-        dataset,
-        "pairs",
-        lambda p: calibrate(dataset, pairs, hash_distance=hash_distance, encoder=model),
     )
 
 
@@ -373,4 +295,5 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-COMMANDS = [detect, embed, dedupe, redundancy_report, shard, verify, status, why]
+COMMANDS = [detect, embed]
+LOOKING = [redundancy_report, shard, verify, status, why]
