@@ -16,6 +16,7 @@ from facecurate.pool import Pool
 from facecurate.records import FACE_SCHEMA, HASH_SCHEMA
 from facecurate.review.curve import Floats, Measured
 from facecurate.review.hashed import hash_table
+from facecurate.review.ledger import LEVELS
 from facecurate.review.resolve import Couple, Side
 from facecurate.review.thresholds import bits_apart
 from facecurate.similar import hamming
@@ -50,20 +51,24 @@ def read_hashed(dataset: Dataset, couples: Sequence[Couple]) -> Hashed:
     if missing or not pool.stems():
         raise FacecurateError(f"not all photos have hashes: 'facecurate dedupe {dataset.name}'")
     wanted = {side.photo_id for pair in couples for side in (pair.first, pair.second)}
-    parts, totals = [], {"photo": 0, "face": 0}
+    parts, totals = [], dict.fromkeys(LEVELS, 0)
     for stem in pool.stems():
         table = pool.table(stem, HASH_SCHEMA)
         for level in totals:
             totals[level] += pc.sum(pc.equal(table["level"], level)).as_py() or 0
-        photo = [key if level == "photo" else key.rpartition("_")[0] for key, level in _ids(table)]
-        parts.append(table.filter(pa.array([p in wanted for p in photo], pa.bool_())))
+        here = [level in totals and _photo(key, level) in wanted for key, level in _ids(table)]
+        parts.append(table.filter(pa.array(here, pa.bool_())))
     chosen = pa.concat_tables(parts)
     faces: dict[str, list[str]] = {}
     for key, level in _ids(chosen):
         if level == "face":
-            faces.setdefault(key.rpartition("_")[0], []).append(key)
+            faces.setdefault(_photo(key, level), []).append(key)
     rows = {key: row for row, (key, _) in enumerate(_ids(chosen))}
     return Hashed(hash_table(chosen), rows, faces, totals)
+
+
+def _photo(key: str, level: str) -> str:
+    return key if level == "photo" else key.rpartition("_")[0]
 
 
 def _ids(table: pa.Table) -> Iterator[tuple[str, str]]:
