@@ -271,7 +271,7 @@ def status(dataset: Dataset) -> list[Stage]:
         behind = len(photos.difference(pool.stems()))
         state = counted(len(pool.stems()), "part") + (f", {behind} to do" if behind else "")
         stages.append(Stage(_relative(dataset, pool), state, pool.stats()))
-    for stem in (*_quality(dataset), *_TABLES):
+    for stem in (*_quality(dataset), *(name for name in _TABLES if name not in _PAGES)):
         if dataset.has(f"{stem}.json"):
             stages.append(Stage(stem, "done", read_info(dataset.path(f"{stem}.json")).stats))
     if dataset.has("shards", "dataset.json"):
