@@ -44,8 +44,9 @@ def _reading(left_out: Sequence[str]) -> Section:
         "pairs outnumber the same ones a thousandfold. What carries over is recall, and the rate "
         "of false pairs. So label different pairs that look alike, such as one person in one pose "
         "and light, smiling and not; pairs drawn by chance tell nothing.",
-        "The suggestion is the tightest limit that accepts all same pairs nearer than the nearest "
-        "different one. A limit beyond a different pair is never suggested.",
+        "The suggestion is the limit in force if none does better, else the tightest that accepts "
+        "all same pairs nearer than the nearest different one. A limit beyond a different pair is "
+        "never suggested.",
     ]
     if left_out:
         words.append(f"Too few pairs for: {', '.join(left_out)}.")
@@ -97,7 +98,9 @@ def _findings(one: Measured) -> Iterator[str]:
     )
     if one.barrier - found < _NARROW[one.measure]:
         yield "These two are close: label more pairs before you believe in a limit between them."
-    if one.in_force is not None:
+    if one.in_force == found:
+        yield "That is the limit in force."
+    elif one.in_force is not None:
         now = one.at(one.in_force)
         yield (
             f"In force: {_told(one, one.in_force)}, which accepts {now.right:,} same and "

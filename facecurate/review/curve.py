@@ -68,13 +68,19 @@ class Measured:
         return float(self.apart.min())
 
     def suggested(self) -> float | None:
-        """The tightest limit that accepts every same pair nearer than the nearest different one.
+        """The limit in force if none is better, else the tightest one of those that are best.
 
-        The tightest, because whoever labels pairs seldom finds the different ones that look most
+        Best: accepts every same pair nearer than the nearest different one, and none beyond. The
+        tightest, because whoever labels pairs seldom finds the different ones that look most
         alike. None where a different pair is nearer than every same one.
         """
         safe = self.same[self.same < self.barrier]
-        return float(safe.max()) if len(safe) else None
+        if not len(safe):
+            return None
+        tightest = float(safe.max())
+        if self.in_force is not None and tightest <= self.in_force < self.barrier:
+            return self.in_force
+        return tightest
 
 
 Share = tuple[float, float, float]  # a share and the ends of its 95 % interval
