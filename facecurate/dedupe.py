@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from facecurate import images, tars
-from facecurate.errors import FacecurateError
-from facecurate.pool import PartTask, Pool, digests_of, run_step, table_is_current, write_part
-from facecurate.records import (
-    CLUSTER_SCHEMA,
-    FACE_SCHEMA,
-    HASH_SCHEMA,
-    PHOTO_SCHEMA,
-    Hash,
-    to_table,
+from facecurate.copies.crops import Crops, Registration
+from facecurate.copies.hashing import make_hashes
+from facecurate.copies.pictures import Pictures, read_pictures
+from facecurate.encoders import Encoder
+from facecurate.errors import FacecurateError, RefusedError
+from facecurate.pool import Pool, digests_of, table_is_current, write_part
+from facecurate.records import CLUSTER_SCHEMA, to_table
+from facecurate.review.report import dedupe_report
+from facecurate.similar import register, verify
+from facecurate.similar.duplicates import (
+    ClusterRow,
+    Duplicates,
+    SamePicture,
+    Vectors,
+    find_duplicates,
 )
-from facecurate.similar.duplicates import Duplicates, Items, SamePicture, find_duplicates
-from facecurate.similar.phash import hashes
-from facecurate.similar.verify import CANDIDATE_BITS, FACE_VERIFIED_BITS, VERIFIED_BITS, HashTable
+from facecurate.similar.judging import BUDGET, Rules
 from facecurate.stats import Count, Stats
 from facecurate.text import counted
+from facecurate.vectors import kept_vectors, vectors_pool
 from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset
 
 COINCIDE_IOU = 0.5  # faces of two copies of a photo are one face if their boxes overlap so much
 
+SIMILARITY = 0.8
+"""Cosine from which the vectors of two faces make them candidates. Set for ``dct`` on 210 rendered
+faces and a copy of each: all rescaled, re-encoded and brightened copies reach it, 80 % of those cut
+by 5 %, 53 % of those written on, and 3 of 100,000 pairs of different faces. What holds for rendered
+faces need not hold for others, nor for other encoders."""
+
+LARGE, OF_MORE_THAN = 0.01, 1000
+"""The share of a level that one cluster may hold, where the level has more items than that."""
+
 
 def dedupe(
     dataset: Dataset,
     *,
-    hash_distance: int = CANDIDATE_BITS,
+    hash_distance: int = verify.CANDIDATE_BITS,
+    encoder: Encoder | None = None,
+    similarity: float = SIMILARITY,
+    registrations: int = BUDGET,
     keep: str = "largest",
+    allow_large_clusters: bool = False,
     workers: int = 0,
     redo: bool = False,
     progress: Progress = silent,
@@ -42,179 +58,186 @@ def dedupe(
     """Hashes photos and faces, finds the copies and writes ``clusters.parquet``.
 
     ``hash_distance``: bits of the 64-bit hash within which two pictures are compared closely.
-    Nothing is deleted: ``shard`` reads the table.
+    ``encoder``: faces whose vectors have a cosine of at least ``similarity`` are compared too.
+    ``registrations``: face crops that hashes leave in doubt are laid on each other, at most so
+    many pairs. Nothing is deleted: ``shard`` reads the table. Raises FacecurateError, with nothing
+    written, for a cluster of more than a hundredth of a level unless ``allow_large_clusters``;
+    RefusedError for an encoder that recognises people.
     """
+    if encoder is not None:
+        refuse_recognition(encoder)
     photos, faces = Pool(dataset.path("photos")), Pool(dataset.path("faces"))
-    if not photos.stems():
-        raise FacecurateError(f"{dataset.name} has no photos: 'facecurate import FOLDER'")
     with dataset.lock("dedupe") as taken_over:
-        pool = Pool(dataset.path("hashes"))
-        run_step(
-            photos,
-            pool,
-            _HashPart(faces.url),
-            tool="dedupe",
-            settings={"hash": "phash64 phash256 2"},
-            beside=[faces],
-            workers=workers,
-            redo=redo,
-            progress=progress,
-        )
-        settings = {
+        pool = make_hashes(dataset, workers=workers, redo=redo, progress=progress)
+        settings: dict[str, Any] = {
             "hash_distance": hash_distance,
-            "verified_distance": {"photo": VERIFIED_BITS, "face": FACE_VERIFIED_BITS},
+            "verified_distance": {"photo": verify.VERIFIED_BITS, "face": verify.FACE_VERIFIED_BITS},
+            "registered": {
+                "distance": verify.DOUBT_BITS,
+                "middle_distance": verify.MIDDLE_DOUBT_BITS,
+                "agreement": register.SAME,
+                "at_most": registrations,
+            },
             "keep": keep,
         }
         inputs = digests_of(photos, faces, pool)
+        vectors = None
+        if encoder is not None:
+            told = {"name": encoder.name, "sha256": encoder.sha256, "similarity": similarity}
+            settings["encoder"] = told
+            vectors = vectors_pool(dataset, encoder.name, encoder.sha256)
+            inputs["embeddings"] = vectors.digest()
         if table_is_current(dataset.url, "clusters", settings=settings, inputs=inputs, redo=redo):
             stats = Pool(dataset.url).info("clusters").stats.noted("clusters were up to date")
         else:
-            stats = _write_clusters(dataset, pool, settings, inputs)
-        return stats.noted(taken_over or "", "" if faces.stems() else "no faces yet: photos only")
+            found = _Found.of(dataset, settings, vectors, progress)
+            if not allow_large_clusters:
+                found.refuse_large(settings)
+            stats = found.write(dataset, settings, inputs)
+        report = dedupe_report(dataset, redo=redo)
+        early = "" if faces.stems() else "no faces yet: photos only"
+        return stats.noted(taken_over or "", early, report)
 
 
-# -- hashes ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _HashPart:
-    """The part function, with the pool of faces beside the one of photos."""
-
-    faces: str
-
-    def __call__(self, task: PartTask, tick: Callable[[int], None]) -> None:
-        with task.writer() as part:
-            rows = list(_hash_rows("photo", Pool(task.source), task.name, tick))
-            faces = Pool(self.faces)
-            if f"faces/{task.name}.tar" in task.inputs:
-                rows += _hash_rows("face", faces, task.name, lambda n: None)
-            part.write_table(to_table(rows, HASH_SCHEMA))
-            part.stats = Stats.of("pictures", [None] * len(rows))
-
-
-def _hash_rows(level: str, pool: Pool, stem: str, tick: Callable[[int], None]) -> Iterator[Hash]:
-    """Hashes of every stored picture of a part; null ones for pictures without structure."""
-    for name, data in tars.read_members(pool.file(stem, "tar")):
-        key = name.split(".", 1)[0]
-        found = hashes(images.decode(data).pixels)
-        yield (
-            Hash(
-                key,
-                level,
-                found.phash64,
-                found.phash64_mirror,
-                found.phash256,
-                found.phash256_mirror,
-            )
-            if found.informative
-            else Hash(key, level)
+def refuse_recognition(encoder: Encoder) -> None:
+    """Raises RefusedError for an encoder that tells people apart: copies are not identities."""
+    if encoder.identity:
+        raise RefusedError(
+            f"{encoder.name} recognises people, and a copy is a picture, not a person: "
+            "use --encoder dct or a run of your own"
         )
-        tick(1)
 
 
 # -- clusters --------------------------------------------------------------------------------
 
 
-def _write_clusters(
-    dataset: Dataset, pool: Pool, settings: Mapping[str, Any], inputs: Mapping[str, str]
-) -> Stats:
-    table = pool.tables(HASH_SCHEMA).to_pylist()
-    by_level = {level: {r["key"]: r for r in table if r["level"] == level} for level in _LEVELS}
-    options = {"keep": settings["keep"], "candidate_bits": settings["hash_distance"]}
-    photos = _rows(dataset, "photos", PHOTO_SCHEMA, "photo_id")
-    faces = _rows(dataset, "faces", FACE_SCHEMA, "key")
-    photo_result = find_duplicates(_photo_items(photos, by_level["photo"]), **options)
-    coinciding = list(_coinciding(photo_result, photos, faces))
-    face_result = find_duplicates(
-        _face_items(faces, by_level["face"]),
-        verified_bits=FACE_VERIFIED_BITS,
-        also=coinciding,
-        **options,
-    )
-    stats = Stats()
-    with write_part(
-        dataset.url, "clusters", tool="dedupe", settings=settings, inputs=inputs
-    ) as part:
-        rows = [
-            {"level": level, **{name: getattr(row, name) for name in _CLUSTER_COLUMNS}}
-            for level, result in (("photo", photo_result), ("face", face_result))
-            for row in result.rows
-        ]
-        part.write_table(to_table(rows, CLUSTER_SCHEMA))
-        stats += _counted("photos", len(photos), photo_result)
-        stats += _counted("faces", len(faces), face_result)
-        part.stats = Stats(stats.counts)
-    return stats
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was found of photos and of faces."""
+
+    photos: Duplicates
+    faces: Duplicates
+    totals: Mapping[str, int]
+
+    @staticmethod
+    def of(
+        dataset: Dataset, settings: Mapping[str, Any], pool: Pool | None, progress: Progress
+    ) -> _Found:
+        """Compares all photos and all faces; ``pool`` holds vectors of the faces."""
+        pictures = read_pictures(dataset)
+        options = {"keep": settings["keep"], "candidate_bits": settings["hash_distance"]}
+        photos = find_duplicates(pictures.photo_items, Rules(**options))
+        keys = pictures.face_items.keys
+        crops = Crops(Pool(dataset.path("faces")), pictures.faces)
+        vectors = None
+        if pool is not None:
+            rows = kept_vectors(dataset, pool, keys)
+            vectors = Vectors(rows, settings["encoder"]["similarity"])
+        faces = find_duplicates(
+            pictures.face_items,
+            Rules(
+                verified_bits=verify.FACE_VERIFIED_BITS,
+                budget=settings["registered"]["at_most"],
+                **options,
+            ),
+            also=list(_coinciding(photos, pictures)),
+            registered=Registration(crops, keys, crops, keys, progress),
+            vectors=vectors,
+        )
+        totals = {"photos": len(pictures.photos), "faces": len(pictures.faces)}
+        return _Found(photos, faces, totals)
+
+    def refuse_large(self, settings: Mapping[str, Any]) -> None:
+        """Raises FacecurateError if one cluster holds more than a hundredth of a level."""
+        for unit, result in (("photos", self.photos), ("faces", self.faces)):
+            total, largest = self.totals[unit], result.largest_cluster
+            if total > OF_MORE_THAN and largest > LARGE * total:
+                raise FacecurateError(
+                    f"one cluster holds {largest:,} of {total:,} {unit}, more than {LARGE:.0%}: "
+                    f"with --hash-distance {settings['hash_distance']} chance may join them; look "
+                    "with a smaller one, or write it as it is with --allow-large-clusters"
+                )
+
+    def write(
+        self, dataset: Dataset, settings: Mapping[str, Any], inputs: Mapping[str, str]
+    ) -> Stats:
+        """Writes ``clusters.parquet``; what there is to tell."""
+        with write_part(
+            dataset.url, "clusters", tool="dedupe", settings=settings, inputs=inputs
+        ) as part:
+            rows = [
+                {"level": level, **{name: getattr(row, name) for name in _COLUMNS}}
+                for level, result in (("photo", self.photos), ("face", self.faces))
+                for row in result.rows
+            ]
+            part.write_table(to_table(rows, CLUSTER_SCHEMA))
+            stats = Stats()
+            for unit, result in (("photos", self.photos), ("faces", self.faces)):
+                stats += _counted(unit, self.totals[unit], result)
+            part.stats = Stats(stats.counts)
+        return stats.noted(*_told(self.faces)).with_facts(**_facts(self.faces))
 
 
-_LEVELS = ("photo", "face")
-_CLUSTER_COLUMNS = ("key", "cluster", "keep", "kept_key", "method", "mirrored", "distance")
+_COLUMNS = [field.name for field in dataclasses.fields(ClusterRow)]
 
 
 def _counted(unit: str, total: int, result: Duplicates) -> Stats:
+    """Counts of a level, its clusters, and how many edges may be false."""
     copies = sum(not row.keep for row in result.rows)
     dropped = {"duplicate": copies} if copies else {}
     stats = Stats({unit: Count(total, total - copies, dropped)})
     if not copies:
         return stats
     clusters = len({row.cluster for row in result.rows})
-    bound = {f"false_{unit}_edges_at_most": result.false_edges_at_most}  # 95 %, by its rate
-    return stats.noted(f"{counted(clusters, 'cluster')} of {unit}").with_facts(**bound)
+    bound = result.false_edges_at_most  # 95 %, by its rate
+    facts = {
+        f"false_{unit}_edges_at_most": bound,
+        f"largest_{unit}_cluster": result.largest_cluster,
+    }
+    largest = f"{counted(clusters, 'cluster')} of {unit}, the largest of {result.largest_cluster:,}"
+    expected = f"false edges expected 0, at most {bound:.2g}"
+    return stats.noted(f"{largest} ({expected})").with_facts(**facts)
 
 
-def _rows(dataset: Dataset, name: str, schema: Any, key: str) -> dict[str, dict[str, Any]]:
-    """The ok rows of a pool, by key, in the order of the parts."""
-    table = Pool(dataset.path(name)).tables(schema).to_pylist()
-    return {row[key]: row for row in table if row["status"] == "ok"}
+def _told(faces: Duplicates) -> Iterator[str]:
+    """What was registered, what was not, and what the search of vectors may have missed."""
+    if faces.registered:
+        same = sum(row.verified == "registered" for row in faces.rows)
+        yield f"{counted(faces.registered, 'pair')} of faces registered, {same:,} dropped by it"
+    if faces.not_registered:
+        yield (
+            f"{counted(faces.not_registered, 'pair')} in doubt not asked about: the farthest, "
+            "beyond --registrations"
+        )
+    if faces.recall is not None:
+        low, high = faces.recall.interval
+        found = f"{faces.recall.found:,} of {faces.recall.pairs:,}"
+        yield f"the search of vectors found {found} pairs of a sample ({low:.3f} to {high:.3f})"
 
 
-def _photo_items(
-    rows: Mapping[str, Mapping[str, Any]], found: Mapping[str, Mapping[str, Any]]
-) -> Items:
-    return Items(
-        keys=list(rows),
-        sha256=[row["sha256"] for row in rows.values()],
-        hashes=_hash_table(rows, found),
-        size=np.array([row["width"] * row["height"] for row in rows.values()], np.float64),
-        sharpness=np.full(len(rows), np.nan),
-    )
+def _facts(faces: Duplicates) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "pairs_registered": faces.registered,
+        "pairs_not_registered": faces.not_registered,
+    }
+    if faces.recall is not None:
+        facts["search_recall"] = [faces.recall.found, faces.recall.pairs]
+    return facts
 
 
-def _face_items(
-    rows: Mapping[str, Mapping[str, Any]], found: Mapping[str, Mapping[str, Any]]
-) -> Items:
-    return Items(
-        keys=list(rows),
-        sha256=[None] * len(rows),
-        hashes=_hash_table(rows, found),
-        size=np.array([row["size"] for row in rows.values()], np.float64),
-        sharpness=np.array([row["sharpness"] for row in rows.values()], np.float64),
-    )
-
-
-def _hash_table(rows: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) -> HashTable:
-    names = HASH_SCHEMA.names[2:]
-    columns = [[found[key][name] for key in rows] for name in names]
-    return HashTable.of(*columns)
-
-
-def _coinciding(
-    result: Duplicates,
-    photos: Mapping[str, Mapping[str, Any]],
-    faces: Mapping[str, Mapping[str, Any]],
-) -> Iterator[SamePicture]:
+def _coinciding(result: Duplicates, pictures: Pictures) -> Iterator[SamePicture]:
     """Faces that lie in the same place of two copies of one photo.
 
     Copies that whole-photo hashes find are rescaled, re-encoded or mirrored, so registration is a
     scale a side, and a flip. A face without a partner stays as it is.
     """
-    by_photo: dict[str, list[Mapping[str, Any]]] = {}
-    for face in faces.values():
+    by_photo: dict[str, list[dict[str, Any]]] = {}
+    for face in pictures.faces.values():
         by_photo.setdefault(face["photo_id"], []).append(face)
     for row in result.rows:
         if row.keep:
             continue
-        here, there = photos[row.key], photos[row.kept_key]
+        here, there = pictures.photos[row.key], pictures.photos[row.kept_key]
         kept = by_photo.get(row.kept_key, [])
         for face in by_photo.get(row.key, []):
             box = _moved(face["box"], here, there, row.mirrored)

@@ -18,6 +18,7 @@ from facecurate.records import (
     DECISION_SCHEMA,
     FACE_SCHEMA,
     INDEX_SCHEMA,
+    OVERLAP_SCHEMA,
     PHOTO_SCHEMA,
     from_parquet,
 )
@@ -27,7 +28,14 @@ from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset
 
 _STEPS = {"faces": "detect", "hashes": "dedupe"}
-_TABLES = {"clusters": "dedupe", "redundancy": "redundancy-report"}
+_TABLES = {  # and what makes them again; the page is remade by the next run of its command
+    "clusters": "dedupe {} --redo",
+    "dedupe": "dedupe {}",
+    "calibration": "dedupe {} --calibrate PAIRS.tsv",
+    "overlaps": "decontaminate {} --redo",
+    "redundancy": "redundancy-report {} --redo",
+}
+_PAGES = ("quality", "dedupe", "calibration")  # with a JSON of their own beside them
 
 
 def pools(dataset: Dataset) -> list[Pool]:
@@ -55,7 +63,7 @@ def verify(dataset: Dataset, *, progress: Progress = silent) -> tuple[Stats, lis
         findings += [f"{pool.name}/{line}: {_remedy(dataset, pool)}" for line in found]
         progress(done + 1, len(jobs))
     findings += _verify_keys(dataset)
-    tables = [(f"{step} {dataset.name} --redo", stem) for stem, step in _TABLES.items()]
+    tables = [(words.format(dataset.name), stem) for stem, words in _TABLES.items()]
     for stem in _quality(dataset):  # remade by the next run, without detecting again
         crop = stem.partition("-")[2]
         tables.append((f"detect {dataset.name}" + (f" --crop {crop}" if crop else ""), stem))
@@ -220,7 +228,7 @@ def _quality(dataset: Dataset) -> list[str]:
 
 def _verify_table(dataset: Dataset, stem: str) -> tuple[int, list[str]]:
     if not dataset.has(f"{stem}.json"):
-        left = dataset.has(f"{stem}.html") and stem.startswith("quality")
+        left = dataset.has(f"{stem}.html") and stem.startswith(_PAGES)
         return 0, [f"{stem}.json is missing"] if left else []
     try:
         info = read_info(dataset.path(f"{stem}.json"))
@@ -231,7 +239,14 @@ def _verify_table(dataset: Dataset, stem: str) -> tuple[int, list[str]]:
         with suppress(DamagedError):  # named already
             if info.inputs[name] != Pool(dataset.path(name)).digest():
                 found.append(f"{stem}.json was made from other {name}")
+    clusters = info.inputs.get("clusters.parquet")
+    if clusters and clusters != _digest(dataset.path("clusters.parquet")):
+        found.append(f"{stem}.json was made from other clusters")
     return len(info.outputs) + 1, found + _verify_outputs(dataset.url, info.outputs)
+
+
+def _digest(url: str) -> str | None:
+    return storage.digest(url) if storage.exists(url) else None
 
 
 # -- status ----------------------------------------------------------------------------------
@@ -256,7 +271,7 @@ def status(dataset: Dataset) -> list[Stage]:
         behind = len(photos.difference(pool.stems()))
         state = counted(len(pool.stems()), "part") + (f", {behind} to do" if behind else "")
         stages.append(Stage(_relative(dataset, pool), state, pool.stats()))
-    for stem in (*_quality(dataset), "clusters", "redundancy"):
+    for stem in (*_quality(dataset), *(name for name in _TABLES if name not in _PAGES)):
         if dataset.has(f"{stem}.json"):
             stages.append(Stage(stem, "done", read_info(dataset.path(f"{stem}.json")).stats))
     if dataset.has("shards", "dataset.json"):
@@ -284,6 +299,7 @@ def why(dataset: Dataset, key: str) -> list[dict[str, Any]]:
     events += faces or [{"table": t, "reason": "no_face"} for t in _looked_at(dataset, events)]
     for file, schema in (
         ("clusters.parquet", CLUSTER_SCHEMA),
+        ("overlaps.parquet", OVERLAP_SCHEMA),
         ("shards/decisions.parquet", DECISION_SCHEMA),
         ("shards/index.parquet", INDEX_SCHEMA),
     ):

@@ -75,3 +75,13 @@ def student_quantile(level: float, freedom: int) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, 0.5 + level / 2))
+
+
+def wilson(found: int, of: int, z: float = 1.959964) -> tuple[float, float]:
+    """The 95 % interval of a share ``found / of`` (Wilson, 1927); 0 to 1 of nothing."""
+    if not of:
+        return 0.0, 1.0
+    share, spread = found / of, z * z / of
+    middle = (share + spread / 2) / (1 + spread)
+    half = z * (share * (1 - share) / of + spread / (4 * of)) ** 0.5 / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)

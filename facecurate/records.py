@@ -169,7 +169,7 @@ FACE_SCHEMA = _schema(
 
 HASH_SCHEMA = _schema(
     ("key", pa.string()),
-    ("level", pa.string()),  # photo, face
+    ("level", pa.string()),  # photo, face, inner: the middle of a face crop
     ("phash64", pa.binary(8)),  # null for pictures without structure
     ("phash64_mirror", pa.binary(8)),
     ("phash256", pa.binary(32)),
@@ -185,6 +185,8 @@ CLUSTER_SCHEMA = _schema(
     ("method", pa.string()),  # exact, phash, embedding, photo
     ("mirrored", pa.bool_()),  # against the kept one
     ("distance", pa.float32()),  # bits of the 256-bit hash to the kept one
+    ("verified", pa.string()),  # what decided: bytes, hash, registered; null for the kept one
+    ("agreement", pa.float32()),  # of the registered crops, up to 1; null where not registered
 )
 
 OVERLAP_SCHEMA = _schema(
@@ -194,6 +196,10 @@ OVERLAP_SCHEMA = _schema(
     ("method", pa.string()),
     ("distance", pa.float32()),
     ("drop", pa.bool_()),
+    ("level", pa.string()),  # photo, face
+    ("mirrored", pa.bool_()),
+    ("verified", pa.string()),  # as in clusters
+    ("agreement", pa.float32()),
 )
 
 INDEX_SCHEMA = _schema(

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from facecurate import FORMAT, __version__, storage, tars
+from facecurate.copies.certificate import read_certificate
 from facecurate.errors import DamagedError, FacecurateError, UsageError
 from facecurate.pool import (
     Pool,
@@ -220,6 +221,14 @@ def _duplicates(dataset: Dataset) -> tuple[_Decisions, str | None]:
 def _overlaps(dataset: Dataset) -> tuple[_Decisions, str | None]:
     if not dataset.has("overlaps.parquet"):
         return {}, "not compared with evaluation sets"
+    if dataset.has("overlaps.json"):
+        now = digests_of(*(Pool(dataset.path(name)) for name in ("photos", "faces")))
+        made = read_info(dataset.path("overlaps.json")).inputs
+        if any(made.get(name) != digest for name, digest in now.items()):
+            raise FacecurateError(
+                f"overlaps.parquet is older than the faces: 'facecurate decontaminate "
+                f"{dataset.name}'"
+            )
     url = dataset.path("overlaps.parquet")
     table = from_parquet(storage.read(url), OVERLAP_SCHEMA, url)
     return {
@@ -390,6 +399,7 @@ def _finish(
         "origins": dict(sorted(Counter(row["origin"] for row in kept).items())),
         "licenses": dict(sorted(Counter(row["license"] or "unknown" for row in kept).items())),
         "lineage": {"faces": Pool(dataset.path("faces")).digest()},
+        "decontaminated": read_certificate(dataset),
     }
     outputs["README.md"] = dataset_card(summary).encode()
     for file, data in outputs.items():

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facecurate import storage
-from facecurate.errors import DamagedError
+from facecurate.errors import DamagedError, FacecurateError
 from facecurate.pool import Pool
+from facecurate.records import FACE_SCHEMA
 from facecurate.workspace import Dataset
 
 
@@ -23,6 +25,24 @@ def read_vectors(pool: Pool) -> NDArray[np.float32]:
     """All vectors, in the order of the faces' rows: (rows, dimension), NaN for dropped faces."""
     parts = [_read(pool.file(stem, "npy")) for stem in pool.stems()]
     return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+
+
+def kept_vectors(dataset: Dataset, pool: Pool, keys: Sequence[str]) -> NDArray[np.float32]:
+    """The vectors of the kept faces, whose keys are given in the order of their rows.
+
+    Raises FacecurateError if the vectors were made of other faces.
+    """
+    faces = Pool(dataset.path("faces"))
+    made = {stem: pool.info(stem).inputs for stem in pool.stems()}
+    if made != {stem: faces.lineage(stem) for stem in faces.stems()}:
+        raise FacecurateError(
+            f"the vectors are not those of the faces: 'facecurate embed {dataset.name}'"
+        )
+    status = faces.tables(FACE_SCHEMA)["status"].to_pylist()
+    kept = np.flatnonzero(np.array([told == "ok" for told in status], np.bool_))
+    assert len(kept) == len(keys)
+    vectors: NDArray[np.float32] = read_vectors(pool)[kept]
+    return vectors
 
 
 def _read(url: str) -> NDArray[np.float32]:

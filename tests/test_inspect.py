@@ -33,6 +33,8 @@ FILES = (
     "embeddings/*/00000.json",
     "clusters.parquet",
     "clusters.json",
+    "dedupe.html",
+    "dedupe.json",
     "redundancy.html",
     "redundancy.json",
     "shards/train-000000.tar",

@@ -87,3 +87,13 @@ def test_icc_ignores_a_shift_of_one_rater_but_not_a_scale():
 def test_icc_is_undefined_where_the_truth_never_varies():
     assert np.isnan(metrics.icc31([0, 1, 2], [0, 0, 0]))
     assert np.isnan(metrics.icc31([1], [1]))
+
+
+def test_wilson_s_interval_is_that_of_the_books() -> None:
+    # Newcombe, Statistics in Medicine 17 (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+    for found, of, low, high in (
+        (81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718),
+    ):  # fmt: skip
+        assert metrics.wilson(found, of) == pytest.approx((low, high), abs=5e-5)
+    assert metrics.wilson(0, 0) == (0.0, 1.0) and metrics.wilson(7, 7)[1] == 1.0

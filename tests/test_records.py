@@ -113,13 +113,14 @@ def test_the_columns_are_those_of_the_contract():
         "roll sharpness brightness contrast other_colour asymmetry status reason"
     )
     hashes = words("key level phash64 phash64_mirror phash256 phash256_mirror")
-    cluster = words("key level cluster keep kept_key method mirrored distance")
+    cluster = words("key level cluster keep kept_key method mirrored distance verified agreement")
+    overlap = words("key dataset other_key method distance drop level mirrored verified agreement")
     assert PHOTO_SCHEMA.names == photo
     assert GIVEN_SCHEMA.names == [*words("photo_id face_index box landmarks"), *labels]
     assert FACE_SCHEMA.names == [*face, *labels]
     assert HASH_SCHEMA.names == hashes
     assert records.CLUSTER_SCHEMA.names == cluster
-    assert records.OVERLAP_SCHEMA.names == words("key dataset other_key method distance drop")
+    assert records.OVERLAP_SCHEMA.names == overlap
     assert INDEX_SCHEMA.names[:4] == words("key shard offset size")
     assert records.DECISION_SCHEMA.names == words("key kept step reason ref")
 

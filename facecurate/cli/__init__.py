@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from facecurate import __version__
-from facecurate.cli import bring, crawl, curate, data, tour, train
+from facecurate.cli import bring, copies, crawl, curate, data, tour, train
 from facecurate.cli.state import State, common
 from facecurate.errors import FacecurateError
 from facecurate.text import printable
@@ -25,6 +25,8 @@ COMMANDS = [
     *crawl.COMMANDS,
     *bring.COMMANDS,
     *curate.COMMANDS,
+    *copies.COMMANDS,
+    *curate.LOOKING,
     *data.COMMANDS,
     *train.COMMANDS,
 ]

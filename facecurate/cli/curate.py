@@ -129,44 +129,6 @@ def embed(
     )
 
 
-@click.command(short_help="Find duplicates of photos and of faces.")
-@name_argument
-@click.option(
-    "--hash-distance",
-    type=click.IntRange(0, 20),
-    default=10,
-    show_default=True,
-    help="Bits of the 64-bit hash within which pictures are compared closely.",
-)
-@click.option(
-    "--keep",
-    type=click.Choice(["largest", "sharpest", "first"]),
-    default="largest",
-    show_default=True,
-    help="Which picture of a cluster stays.",
-)
-@workers_option
-@redo_option
-@common
-def dedupe(state: State, name: str | None, workers: int | None, **options: Any) -> None:
-    """Find copies: exact, rescaled, re-encoded, mirrored. Nothing is deleted; shard reads this.
-
-    A pair must be close by a 64-bit perceptual hash and agree by a 256-bit one; every dropped
-    picture has an edge of its own to the one that is kept. Never who is who: only which picture
-    is the same picture.
-
-    \b
-    Example:
-      facecurate dedupe
-      facecurate dedupe mine --keep sharpest
-    """
-    dataset = existing(state, name)
-    from facecurate.dedupe import dedupe
-
-    count = worker_count(workers)
-    state.run(dataset, "photos", lambda p: dedupe(dataset, workers=count, progress=p, **options))
-
-
 @click.command("redundancy-report", short_help="How many distinct frames a dataset holds.")
 @click.argument("name", metavar="[NAME_OR_DATASET]", required=False)
 @click.option("--root", metavar="DIR", help="Where a known dataset's files lie, instead of a link.")
@@ -333,4 +295,5 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-COMMANDS = [detect, embed, dedupe, redundancy_report, shard, verify, status, why]
+COMMANDS = [detect, embed]
+LOOKING = [redundancy_report, shard, verify, status, why]

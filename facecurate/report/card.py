@@ -37,6 +37,7 @@ def dataset_card(summary: Mapping[str, Any]) -> str:
         "(WebDataset: `KEY.jpg` and `KEY.json`).",
         "## How it was made",
         *(f"- {step}: {markdown(state)}" for step, state in summary["steps"].items()),
+        *_compared(summary.get("decontaminated")),
         "## What was left out",
         _table("reason", summary["stats"]["faces"]["dropped"]),
         "## Licences",
@@ -45,6 +46,32 @@ def dataset_card(summary: Mapping[str, Any]) -> str:
         _OUT_OF_SCOPE,
     ]
     return "\n".join(front) + "\n\n" + "\n\n".join(body) + "\n"
+
+
+def _compared(certificate: Mapping[str, Any] | None) -> list[str]:
+    """What the certificate says about each evaluation set; nothing where there is none."""
+    if certificate is None:
+        return []
+    rows = [
+        f"| {markdown(name)} | {told['photos']:,} | {told['faces']:,} "
+        f"| {sum(told['photos_found'].values()):,} | {sum(told['faces_found'].values()):,} "
+        f"| `{told['photos_sha256'][:16]}` |"
+        for name, told in certificate["against"].items()
+    ]
+    known = [
+        f"- {markdown(name)}: {markdown(sentence)}"
+        for name, told in certificate["against"].items()
+        for sentence in told["known"]
+    ]
+    head = "| evaluation set | photos | faces | photos in common | faces in common | list |"
+    table = "\n".join([head, "|---|---|---|---|---|---|", *rows])
+    return [
+        "## Compared with evaluation sets",
+        "What equals a picture of theirs, also mirrored or cut, was left out here "
+        "(`dataset.json` has thresholds and digests).",
+        table,
+        *(["Known from their owners:\n\n" + "\n".join(known)] if known else []),
+    ]
 
 
 def _table(head: str, counts: Mapping[str, int]) -> str:

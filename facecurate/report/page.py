@@ -51,13 +51,14 @@ def render_page(
     title: str, *, lead: str, sections: Sequence[Section], banner: str = "", footer: str = ""
 ) -> bytes:
     """The page as UTF-8. Every string is escaped; only ``svg`` goes in as it is."""
-    page = _environment().get_template("page.html")
+    page = environment().get_template("page.html")
     text = page.render(title=title, lead=lead, sections=sections, banner=banner, footer=footer)
     return str(text).encode()
 
 
 @cache
-def _environment() -> Any:
+def environment() -> Any:
+    """The Jinja2 environment of all pages: everything is escaped."""
     import jinja2
 
     environment = jinja2.Environment(

@@ -1,35 +1,21 @@
 """Which pictures are the same picture: exact bytes, perceptual hashes, clusters, in one call."""
 
-from collections.abc import Iterable, Sequence
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facecurate.similar import clusters, hamming, verify
-from facecurate.similar.verify import Edges, HashTable
+from facecurate.similar import clusters, doubts, judging, verify
+from facecurate.similar.items import Items, Nodes, collapse
+from facecurate.similar.judging import Rules
+from facecurate.similar.verify import Edges
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Items:
-    """N pictures of one level (photos, or face crops).
-
-    keys: unique; sha256: of the bytes, None where pictures have no bytes of their own; size:
-    (N,) pixels of the photo or the face; sharpness: (N,) higher is sharper, NaN where unknown.
-    """
-
-    keys: Sequence[str]
-    sha256: Sequence[bytes | None]
-    hashes: HashTable
-    size: NDArray[np.float64]
-    sharpness: NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        lengths = {len(getattr(self, name)) for name in Items.__slots__}
-        if len(lengths) > 1:
-            raise ValueError(f"the items' columns have different lengths: {sorted(lengths)}")
-        if len(set(self.keys)) < len(self.keys):
-            raise ValueError("the items' keys are not unique")
+if TYPE_CHECKING:
+    from facecurate.similar import neighbours
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +23,9 @@ class ClusterRow:
     """One picture of a cluster of two or more; a row of ``clusters.parquet`` without its level.
 
     cluster: 0, 1, ... in the order of the clusters' smallest keys; method, mirrored and distance
-    (bits of the 256-bit hash) say how the picture equals ``kept_key``; method is None for the
-    kept picture itself.
+    (bits of the 256-bit hash) say how the picture equals ``kept_key``, ``verified`` what decided
+    (bytes, hash, registered) and ``agreement`` how well the two agree where they were registered;
+    method and verified are None for the kept picture itself.
     """
 
     key: str
@@ -48,6 +35,8 @@ class ClusterRow:
     method: str | None
     mirrored: bool
     distance: float
+    verified: str | None = None
+    agreement: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +68,10 @@ class Duplicates:
     farthest_accepted: int | None
     nearest_refused: int | None
     largest_component: int
+    largest_cluster: int
+    registered: int
+    not_registered: int
+    recall: neighbours.Recall | None
 
     @property
     def false_edges_at_most(self) -> float:
@@ -86,101 +79,76 @@ class Duplicates:
         return verify.FALSE_EDGE_RATE * self.pairs
 
 
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """A vector for every item, (N, D), and the cosine from which two are worth a closer look."""
+
+    rows: NDArray[np.float32]
+    similarity: float
+
+
 def find_duplicates(
     items: Items,
+    rules: Rules | None = None,
     *,
-    keep: str = "largest",
-    candidate_bits: int = verify.CANDIDATE_BITS,
-    verified_bits: int = verify.VERIFIED_BITS,
     also: Sequence[SamePicture] = (),
+    registered: doubts.Registered | None = None,
+    vectors: Vectors | None = None,
 ) -> Duplicates:
     """The clusters of equal pictures among ``items``, whatever their order.
 
     Equal bytes first, then two stages of perceptual hashes (``verify``) upright and mirrored,
     then clusters around kept pictures (``clusters``). Pictures without a usable hash equal only
-    those with the same bytes. ``also`` brings edges of method ``photo``.
+    those with the same bytes. ``also`` brings edges of method ``photo``; ``registered`` decides
+    about pairs that hashes leave in doubt; ``vectors`` propose further pairs.
     """
-    place = clusters.ranks(list(items.keys), items.size, items.sharpness, keep)
-    nodes = _nodes(items, place)
-    batches = verify.edges(
-        items.hashes.take(nodes.source[: nodes.hashed]),
-        candidate_bits=candidate_bits,
-        verified_bits=verified_bits,
-    )
-    edges, candidates, nearest = _collect(batches)
-    edges = Edges.concatenate([edges, _known_edges(items, nodes, also)])
+    rules = rules or Rules()
+    place = clusters.ranks(list(items.keys), items.size, items.sharpness, rules.keep)
+    nodes = collapse(items, place)
+    search = _search(vectors, nodes)
+    batches = judging.within(nodes.side(items), rules, search, registered is not None)
+    found = doubts.collect(batches, rules.budget)
+    settled = found.settle(registered, nodes.source, nodes.source)
+    edges = Edges.concatenate([found.edges, settled.edges, _known_edges(items, nodes, also)])
     component = clusters.components(len(nodes.leader), edges.i, edges.j)
-    sizes = np.bincount(component[nodes.of])
+    solved = clusters.around_kept(place[nodes.leader], edges)
     return Duplicates(
-        rows=_rows(items, nodes, edges, clusters.around_kept(place[nodes.leader], edges)),
+        rows=_rows(items, nodes, edges, solved),
         distinct=len(nodes.leader),
         uninformative=int((~items.hashes.informative).sum()),
         pairs=nodes.hashed * (nodes.hashed - 1) // 2,
-        candidates=candidates,
+        candidates=found.candidates,
         verified=len(edges.i),
         farthest_accepted=int(edges.distance.max()) if len(edges.i) else None,
-        nearest_refused=nearest,
-        largest_component=int(sizes.max()) if len(sizes) else 0,
+        nearest_refused=found.nearest,
+        largest_component=_largest(component[nodes.of]),
+        largest_cluster=_largest(solved.kept[nodes.of]),
+        registered=settled.asked,
+        not_registered=settled.unasked,
+        recall=search.recall if search else None,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Nodes:
-    """Items with equal bytes or equal usable hashes, as one node each; the hashed ones first.
-
-    of: (N,) the node of each item; leader: (M,) the item of each node that would be kept;
-    source: (M,) the item whose hashes speak for the node; nodes below ``hashed`` have any.
-    """
-
-    of: NDArray[np.int64]
-    leader: NDArray[np.int64]
-    source: NDArray[np.int64]
-    hashed: int
+def _largest(groups: NDArray[np.int64]) -> int:
+    return int(np.bincount(groups).max()) if len(groups) else 0
 
 
-def _nodes(items: Items, place: NDArray[np.int64]) -> _Nodes:
-    source = _same_bytes(items.sha256, place)
-    table = items.hashes
-    usable = table.informative[source]
-    columns = (table.phash64, table.phash64_mirror, table.phash256, table.phash256_mirror)
-    groups = hamming.distinct(np.hstack(columns)[source[usable]])
-    of = np.empty(len(source), dtype=np.int64)
-    of[usable] = groups.inverse
-    of[~usable] = len(groups.first) + np.unique(source[~usable], return_inverse=True)[1]
-    order = np.lexsort((place, of))
-    leader = order[np.unique(of[order], return_index=True)[1]]
-    return _Nodes(of, leader, source[leader], len(groups.first))
+def _search(vectors: Vectors | None, nodes: Nodes) -> neighbours.Search | None:
+    """Neighbours among the pictures that speak for the hashed nodes."""
+    if vectors is None:
+        return None
+    # Here, because it imports numba and torch, which take longer to start than most commands.
+    from facecurate.similar import neighbours
+
+    return neighbours.prepare(vectors.rows[nodes.source[: nodes.hashed]], vectors.similarity)
 
 
-def _same_bytes(sha256: Sequence[bytes | None], place: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(N,) the best placed item with the same bytes; the item itself where none has."""
-    first: dict[bytes, int] = {}
-    source = np.arange(len(sha256))
-    for row in np.argsort(place).tolist():
-        digest = sha256[row]
-        if digest is not None:
-            source[row] = first.setdefault(digest, row)
-    return source
-
-
-def _collect(batches: Iterable[verify.Verified]) -> tuple[Edges, int, int | None]:
-    """All edges, the number of candidates, and the nearest candidate that was refused."""
-    parts: list[Edges] = []
-    candidates, nearest = 0, None
-    for batch in batches:
-        parts.append(batch.edges)
-        candidates += batch.candidates
-        if batch.nearest_refused is not None:
-            nearest = min(batch.nearest_refused, nearest or batch.nearest_refused)
-    return Edges.concatenate(parts), candidates, nearest
-
-
-def _known_edges(items: Items, nodes: _Nodes, also: Sequence[SamePicture]) -> Edges:
+def _known_edges(items: Items, nodes: Nodes, also: Sequence[SamePicture]) -> Edges:
     """The edges that the caller brings, between nodes; those inside one node say nothing new."""
     row = {key: i for i, key in enumerate(items.keys)}
     ends = [(int(nodes.of[row[a.key]]), int(nodes.of[row[a.other]])) for a in also]
     chosen = [n for n, (i, j) in enumerate(ends) if i != j]
-    return Edges(
+    return Edges.by_hash(
         np.array([min(ends[n]) for n in chosen], np.int64),
         np.array([max(ends[n]) for n in chosen], np.int64),
         np.full(len(chosen), verify.METHODS.index("photo"), np.int64),
@@ -189,7 +157,7 @@ def _known_edges(items: Items, nodes: _Nodes, also: Sequence[SamePicture]) -> Ed
     )
 
 
-def _rows(items: Items, nodes: _Nodes, edges: Edges, solved: clusters.Kept) -> list[ClusterRow]:
+def _rows(items: Items, nodes: Nodes, edges: Edges, solved: clusters.Kept) -> list[ClusterRow]:
     """Rows for the members of every cluster of at least two items."""
     members: dict[int, list[int]] = {}
     kept = solved.kept[nodes.of]
@@ -200,24 +168,26 @@ def _rows(items: Items, nodes: _Nodes, edges: Edges, solved: clusters.Kept) -> l
     for cluster, (node, inside) in enumerate(members.items()):  # in the order of smallest keys
         leader = int(nodes.leader[node])
         for row in sorted(inside, key=lambda row: row != leader):
-            method, mirrored, distance = _how(items, nodes, edges, solved, row, leader)
+            how = _how(items, nodes, edges, solved, row, leader)
             kept_key = items.keys[leader]
-            is_kept = row == leader
-            rows.append(
-                ClusterRow(items.keys[row], cluster, is_kept, kept_key, method, mirrored, distance)
-            )
+            rows.append(ClusterRow(items.keys[row], cluster, row == leader, kept_key, *how))
     return rows
 
 
 def _how(
-    items: Items, nodes: _Nodes, edges: Edges, solved: clusters.Kept, row: int, leader: int
-) -> tuple[str | None, bool, float]:
-    """Method, mirrored and distance of an item to the kept item of its cluster."""
+    items: Items, nodes: Nodes, edges: Edges, solved: clusters.Kept, row: int, leader: int
+) -> tuple[str | None, bool, float, str | None, float | None]:
+    """Method, mirrored, distance, verified and agreement of an item to the kept one."""
     if row == leader:
-        return None, False, 0.0
+        return None, False, 0.0, None, None
     edge = int(solved.edge[nodes.of[row]])
     if edge >= 0:
         method = verify.METHODS[int(edges.method[edge])]
-        return method, bool(edges.mirrored[edge]), float(edges.distance[edge])
-    same = items.sha256[row] is not None and items.sha256[row] == items.sha256[leader]
-    return ("exact" if same else "phash"), False, 0.0
+        mirrored, distance = bool(edges.mirrored[edge]), float(edges.distance[edge])
+        agreed = float(edges.agreement[edge])
+        if np.isnan(agreed):
+            return method, mirrored, distance, "hash", None
+        return method, mirrored, distance, "registered", agreed
+    if items.sha256[row] is not None and items.sha256[row] == items.sha256[leader]:
+        return "exact", False, 0.0, "bytes", None
+    return "phash", False, 0.0, "hash", None

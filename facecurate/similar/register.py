@@ -40,6 +40,9 @@ reaches it, one that turns by four does not."""
 _COARSE_TO_FINE = ((4.0, 15), (1.5, 15))  # blur in pixels, steps
 _BAND = (1.0, 4.0)  # standard deviations of the two blurs whose difference is compared
 _FLAT = 1e-3
+_HOPEFUL = (0.75, 0.9)
+"""Correlations of the blurred views below which a pair is given up, by its points alone and after
+the first blur: of 971 copies that reach ``SAME`` the lowest have .87 and .95."""
 
 Grey = NDArray[np.float32]
 
@@ -87,34 +90,58 @@ def mirrored(one: View) -> View:
     return View(np.ascontiguousarray(one.grey[:, ::-1]), one.shown[:, ::-1].copy(), points)
 
 
-def agreement(a: View, b: View) -> float:
+def without_rim(one: View) -> View:
+    """The same view, its outer eighth not to be compared: what is written there, or cut off.
+
+    Measured on 135 portraits and copies found again by a detector: 98 % of those cut by 5 % then
+    reach ``SAME`` (96 % with the rim), 93 % of those cut by 10 % (93 %), 100 % of those with a line
+    of text at their foot (96 %), 99 % of brighter or re-encoded ones (90 to 92 %); neutral against
+    smiling reaches .92 (.93).
+    """
+    shown = np.zeros_like(one.shown)
+    shown[BLOCK:-BLOCK, BLOCK:-BLOCK] = one.shown[BLOCK:-BLOCK, BLOCK:-BLOCK]
+    return View(one.grey, shown, one.points)
+
+
+def agreement(a: View, b: View, least: float = -1.0) -> float:
     """How well two views agree block by block, -1 to 1, and 1 for the same pixels; symmetric.
 
     The lowest tenth of the correlations of the 24 blocks with the most structure. NaN where the
-    views cannot be laid on each other, or both show too little: that is no copy.
+    views cannot be laid on each other, or both show too little: that is no copy. With ``least``
+    only values from there on are exact: what shows early that it will stay below is given up,
+    which costs a quarter of the time, and is NaN or some value below.
     """
-    forth, back = _one_way(a, b), _one_way(b, a)
-    return float(np.fmin(forth, back))
+    early = least > -1.0
+    forth = _one_way(a, b, early)
+    if forth < least:
+        return forth
+    return float(np.fmin(forth, _one_way(b, a, early)))
 
 
-def _one_way(a: View, b: View) -> float:
+def _one_way(a: View, b: View, early: bool) -> float:
     known = np.isfinite(a.points).all(axis=1) & np.isfinite(b.points).all(axis=1)
     try:
         start = similarity(a.points[known], b.points[known]).reshape(2, 3)
     except FacecurateError:  # fewer than two points that both have
         return float("nan")
-    matrix = registered(a, b, start)
+    matrix = registered(a, b, start, _HOPEFUL if early else None)
     return _blocks(a, b, matrix) if matrix is not None else float("nan")
 
 
-def registered(a: View, b: View, start: Points) -> Points | None:
+def registered(
+    a: View, b: View, start: Points, hopeful: tuple[float, float] | None = None
+) -> Points | None:
     """The affine matrix (2, 3) from pixels of ``a`` to ``b``, improved from ``start``.
 
-    None if lost: the common part became small, or the matrix left what two crops of a face can be.
+    None if lost: the common part became small, or the matrix left what two crops of a face can be;
+    or if given up: the blurred views correlate by less than ``hopeful`` at the start, and after the
+    first blur.
     """
     matrix = np.vstack([start, (0.0, 0.0, 1.0)])
-    for blur, steps in _COARSE_TO_FINE:
+    for stage, (blur, steps) in enumerate(_COARSE_TO_FINE):
         template, picture = _smooth(a, blur), _smooth(b, blur)
+        if hopeful and stage == 0 and _correlation(template, picture, a, b, matrix) < hopeful[0]:
+            return None
         steepest = _steepest(template)
         for _ in range(steps):
             drawn, common = _warped(picture, b.shown, matrix)
@@ -125,10 +152,23 @@ def registered(a: View, b: View, start: Points) -> Points | None:
             matrix = matrix @ np.linalg.inv(step)
             if np.abs(step - np.eye(3))[:2].max() < 1e-4:
                 break
+        if hopeful and stage == 0 and _correlation(template, picture, a, b, matrix) < hopeful[1]:
+            return None
     turn = matrix[:2, :2]
     if not 0.5 < abs(float(np.linalg.det(turn))) < 2.0:
         return None
     return matrix[:2]
+
+
+def _correlation(template: Grey, picture: Grey, a: View, b: View, matrix: Points) -> float:
+    """Of two blurred views where both show the photo; NaN where one is flat there."""
+    drawn, common = _warped(picture, b.shown, matrix)
+    where = (common & a.shown).astype(bool)
+    if not where.any():
+        return float("nan")
+    t, d = template[where] - template[where].mean(), drawn[where] - drawn[where].mean()
+    size = float(np.sqrt((t @ t) * (d @ d)))
+    return float(t @ d) / size if size > _FLAT else float("nan")
 
 
 def _smooth(one: View, blur: float) -> Grey:

@@ -12,7 +12,7 @@ Edge = tuple[int, int, int]
 def edges(*triples: Edge) -> Edges:
     """Upright perceptual edges (i, j, distance)."""
     i, j, d = np.array(triples, dtype=np.int64).reshape(-1, 3).T
-    return Edges(i, j, np.full(len(i), PHASH), np.zeros(len(i), bool), d)
+    return Edges.by_hash(i, j, np.full(len(i), PHASH), np.zeros(len(i), bool), d)
 
 
 def kept(count: int, *triples: Edge) -> list[int]:

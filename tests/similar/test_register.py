@@ -10,7 +10,15 @@ from PIL import Image
 from facecurate import images
 from facecurate.faces.align import crop, map_points, place
 from facecurate.similar import register
-from facecurate.similar.register import SIDE, View, agreement, mirrored, registered, view
+from facecurate.similar.register import (
+    SIDE,
+    View,
+    agreement,
+    mirrored,
+    registered,
+    view,
+    without_rim,
+)
 from facecurate.synth.facs import ACTION_UNITS
 from facecurate.synth.render import render_photo
 from facecurate.synth.spec import PhotoSpec, random_spec
@@ -105,6 +113,31 @@ def test_another_moment_of_the_same_face_does_not_agree(seed):
     assert not [value for value in values.values() if value >= register.SAME], values
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_is_written_at_the_rim_does_not_count_without_it(seed):
+    pixels, box, points = drawn(seed)
+    written = pixels.copy()
+    top, foot = round(box[1]), round(box[3])
+    edge = foot + round(0.14 * (foot - top))
+    written[edge : edge + 8] = np.random.default_rng(seed).integers(0, 256, (8, SIZE, 1))
+    one, other = seen(pixels, box, points), seen(written, box, points, shift=(1.0, 1.0))
+    assert not agreement(one, other) >= register.SAME
+    assert agreement(without_rim(one), without_rim(other)) >= register.SAME
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_another_moment_does_not_agree_without_the_rim_either(seed):
+    yaw = random_spec(seed).yaw
+    original = without_rim(seen(*drawn(seed, units=face())))
+    moments = {
+        "smiling": drawn(seed, units=face(au12=4, au6=2, au25=2), yaw=yaw + 2.0),
+        "blinking": drawn(seed, units=face(au43=5), yaw=yaw + 2.0),
+        "turned": drawn(seed, units=face(), yaw=yaw + 4.0),
+    }
+    values = {n: agreement(original, without_rim(seen(*photo))) for n, photo in moments.items()}
+    assert not [value for value in values.values() if value >= register.SAME], values
+
+
 def test_different_people_do_not_agree():
     views = [seen(*drawn(seed)) for seed in range(10, 16)]
     pairs = [agreement(a, b) for i, a in enumerate(views) for b in views[:i]]
@@ -135,3 +168,14 @@ def test_nothing_to_compare_is_no_agreement():
     for other in (flat, hidden, pointless):
         assert np.isnan(agreement(one, other))
         assert np.isnan(agreement(other, one))
+
+
+def test_what_is_given_up_early_would_have_stayed_below():
+    views = [seen(*drawn(seed)) for seed in range(20, 24)]
+    views += [seen(*rescaled(*drawn(20), 0.6)), seen(*drawn(21), shift=(2.0, 1.0))]
+    pairs = [(a, b) for i, a in enumerate(views) for b in views[:i]]
+    exact = np.array([agreement(a, b) for a, b in pairs])
+    early = np.array([agreement(a, b, register.SAME) for a, b in pairs])
+    same = exact >= register.SAME
+    assert 1 < same.sum() < len(pairs)
+    assert (early[same] == exact[same]).all() and not (early[~same] >= register.SAME).any()

@@ -1,6 +1,7 @@
 import numpy as np
 
-from facecurate.similar.verify import METHODS, Edges, HashTable, distances, edges
+from facecurate.similar.candidates import between, within
+from facecurate.similar.verify import METHODS, Edges, HashTable, distances, judge
 
 
 def world(count: int, seed: int) -> HashTable:
@@ -14,25 +15,53 @@ def world(count: int, seed: int) -> HashTable:
 
 def test_edges_are_the_pairs_that_pass_both_stages_each_once() -> None:
     table = world(60, seed=1)
-    batches = list(edges(table, candidate_bits=9, verified_bits=38))
+    batches = [judge(table, table, batch, 38, 45) for batch in within(table, 9)]
     found = Edges.concatenate(batch.edges for batch in batches)
     assert {METHODS[m] for m in found.method} == {"phash"}
     i, j = np.triu_indices(60, 1)
-    expected, candidates, refused = [], 0, []
+    expected, doubted, candidates, refused = [], [], 0, []
     for mirrored in (False, True):
         other = table.phash64_mirror if mirrored else table.phash64
         forth = np.unpackbits(table.phash64[i] ^ other[j], axis=1).sum(axis=1) <= 9
         back = np.unpackbits(table.phash64[j] ^ other[i], axis=1).sum(axis=1) <= 9
-        apart = distances(table, i, j, mirrored)
+        apart = distances(table, table, i, j, mirrored)
         candidates += int((forth | back).sum())
         refused += apart[(forth | back) & (apart > 38)].tolist()
-        near = (forth | back) & (apart <= 38)
-        rows = zip(i[near], j[near], apart[near], strict=True)
-        expected += [(a, b, mirrored, d) for a, b, d in rows]
-    got = sorted(zip(found.i, found.j, found.mirrored, found.distance, strict=True))
-    assert got == sorted(expected) and 20 < len(got) < candidates
+        for wanted, apartness in ((expected, apart <= 38), (doubted, abs(apart - 42) < 4)):
+            near = (forth | back) & apartness
+            rows = zip(i[near], j[near], apart[near], strict=True)
+            wanted += [(a, b, mirrored, d) for a, b, d in rows]
+    assert told(found) == sorted(expected) and 20 < len(expected) < candidates
+    doubtful = Edges.concatenate(batch.doubtful for batch in batches)
+    assert told(doubtful) == sorted(doubted) and doubted
     assert sum(batch.candidates for batch in batches) == candidates
     assert min(b.nearest_refused for b in batches if b.nearest_refused) == min(refused)
+
+
+def told(pairs: Edges) -> list[tuple[int, int, bool, int]]:
+    return sorted(zip(pairs.i, pairs.j, pairs.mirrored, pairs.distance, strict=True))
+
+
+def test_between_two_lists_every_pair_is_proposed_once_in_each_way() -> None:
+    ours, theirs = world(40, seed=3), world(30, seed=4)
+    got = [
+        (int(a), int(b), batch.mirrored)
+        for batch in between(ours, theirs, 9)
+        for a, b in zip(batch.i, batch.j, strict=True)
+    ]
+    i, j = (grid.ravel() for grid in np.indices((40, 30)))
+
+    def near(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+        return np.unpackbits(one[i] ^ two[j], axis=1).sum(axis=1) <= 9
+
+    upright = near(ours.phash64, theirs.phash64)
+    flipped = near(ours.phash64, theirs.phash64_mirror) | near(ours.phash64_mirror, theirs.phash64)
+    expected = [
+        (int(a), int(b), way)
+        for way, rows in ((False, upright), (True, flipped))
+        for a, b in zip(i[rows], j[rows], strict=True)
+    ]
+    assert sorted(got) == sorted(expected) and upright.any() and flipped.any()
 
 
 def test_mirrored_distances_do_not_depend_on_the_order_of_a_pair() -> None:
@@ -41,7 +70,8 @@ def test_mirrored_distances_do_not_depend_on_the_order_of_a_pair() -> None:
         table.phash64, table.phash64, table.phash256, table.phash256 ^ 3, table.informative
     )
     i, j = np.triu_indices(10, 1)
-    assert (distances(table, i, j, True) == distances(table, j, i, True)).all()
+    forth, back = distances(table, table, i, j, True), distances(table, table, j, i, True)
+    assert (forth == back).all()
 
 
 def test_a_missing_hash_makes_a_row_without_information() -> None:

@@ -1,0 +1,1 @@
+"""What a dataset brings to the search for copies: hashes of its pictures, their rows, its crops."""

@@ -1,0 +1,1 @@
+"""Copies looked at: ``dedupe.html``, and thresholds measured on pairs that somebody labelled."""
