@@ -51,10 +51,10 @@ def picture(width: int, height: int, seed: int) -> Image:
 
 
 def seeded(device: str = "cpu", precision: str = "fp32") -> retinaface.RetinaFaceDetector:
-    """``retinaface`` with the seeded weights of ``state``."""
+    """``retinaface`` with the seeded weights of ``state``, one look a picture as the package's."""
     net = retinaface.ready(build("resnet50", state()), device, precision)
     name, recipe = "retinaface", retinaface.RESNET50
-    return retinaface.RetinaFaceDetector(name, net, recipe, level(), device, {})
+    return retinaface.RetinaFaceDetector(name, net, recipe, level(), device, {}, large=None)
 
 
 @lru_cache(maxsize=1)

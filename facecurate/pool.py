@@ -209,7 +209,11 @@ def json_bytes(data: Any) -> bytes:
 
 
 def check_settings(found: Mapping[str, Any], wanted: Mapping[str, Any], what: str) -> None:
-    """Raises SettingsError, naming the first setting that differs, unless both are equal."""
+    """Raises SettingsError, naming the first setting that differs, unless both are equal.
+
+    A setting inside a setting is named with a dot: ``finder.precision``.
+    """
+    found, wanted = _flat(found), _flat(wanted)
     for key in sorted({*found, *wanted}):
         before, now = found.get(key), wanted.get(key)
         if before != now:
@@ -217,6 +221,14 @@ def check_settings(found: Mapping[str, Any], wanted: Mapping[str, Any], what: st
                 f"{what} was made with {key} = {_shown(before)}, now it is {_shown(now)}: "
                 f"use the old value, or --redo to make it anew"
             )
+
+
+def _flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        inner = _flat(value, f"{above}{key}.") if isinstance(value, Mapping) and value else None
+        found |= inner or {f"{above}{key}": value}
+    return found
 
 
 def _shown(value: Any) -> str:

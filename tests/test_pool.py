@@ -252,6 +252,16 @@ def test_the_words_of_a_setting_cannot_break_the_line():
     assert len(str(told.value)) < 300 and str(told.value).isprintable()
 
 
+def test_a_setting_inside_a_setting_is_named_alone():
+    before = {"finder": {"detector": "dlib", "threshold": 0.0, "more": {}}, "crop": "box"}
+    now = {"finder": {"detector": "dlib", "threshold": 0.5, "more": {}}, "crop": "box"}
+    with pytest.raises(SettingsError, match=r"made with finder\.threshold = 0\.0, now it is 0\.5:"):
+        check_settings(before, now, "faces/00000")
+    check_settings(before, before, "faces/00000")
+    with pytest.raises(SettingsError, match=r"finder\.large = unset, now it is 400"):
+        check_settings(before, {**before, "finder": {**before["finder"], "large": 400}}, "x")
+
+
 def test_a_part_without_its_input_is_removed_and_told(photos, faces):
     run(photos, faces)
     photos.remove("00001")

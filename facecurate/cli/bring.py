@@ -127,9 +127,24 @@ def _import_linked(state: State, source: str, name: str | None, **options: Any) 
 
 def _unread(state: State, source: str) -> Exception:
     from facecurate import storage
+    from facecurate.datasets import manifest
+    from facecurate.errors import UsageError
     from facecurate.importing.sources import unread
+    from facecurate.text import printable
 
-    return unread(source) if storage.is_file(source) else unknown(state, source)
+    if storage.is_file(source):
+        return unread(source)
+    if source in state.workspace.names():
+        return UsageError(
+            f"{source} is in {state.workspace.url} already; to add photos to it: "
+            f"facecurate import FOLDER --name {source}"
+        )
+    if "/" not in source and source not in manifest.names() and not storage.is_folder(source):
+        return UsageError(
+            f"{printable(source, 200)} is no folder, no file and no known dataset: check the path; "
+            "'facecurate datasets' lists the known ones"
+        )
+    return unknown(state, source)
 
 
 def _check_there(kind: Kind, source: str) -> None:

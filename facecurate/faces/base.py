@@ -7,7 +7,7 @@ a pixel's centre lies at its integer coordinates and the photo spans -0.5..w-0.5
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from facecurate.weights import KNOWN, locate
 
 Image = NDArray[np.uint8]  # (h, w, 3) RGB
 Floats = NDArray[np.float32]
+SAME_FACE = 0.4  # intersection over union from which two boxes are one face's
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +52,9 @@ class Options:
     threshold: float | None = None
     device: str = "cpu"
     precision: str | None = None
+
+
+Answers = list[list[Detection]]
 
 
 class Detector(Protocol):
@@ -132,6 +136,54 @@ def from_corner(
 def ordered(faces: Sequence[Detection]) -> list[Detection]:
     """Highest score first, ties by x0, then y0."""
     return sorted(faces, key=lambda face: (-face.score, float(face.box[0]), float(face.box[1])))
+
+
+Look = Callable[[Sequence[Image], int], list[list[Detection]]]  # pictures, longest side
+
+
+def twice(look: Look, images: Sequence[Image], longest_side: int, large: float | None) -> Answers:
+    """The faces of pictures, the large ones found at half the working size.
+
+    A detector finds a face of more than ``large`` working pixels twice, or not at all: what it was
+    trained to see is smaller. Where it finds such a face, or none, it looks again at half the size;
+    from that look come the faces that are larger, from the first one the others. ``large`` None:
+    one look is enough, as it is for a photo that small.
+    """
+    answers = look(images, longest_side)
+    if large is None:
+        return answers
+    limits = [large * max(1.0, max(image.shape[:2]) / longest_side) for image in images]
+    again = [
+        number
+        for number, (faces, limit) in enumerate(zip(answers, limits, strict=True))
+        if max(images[number].shape[:2]) > longest_side // 2
+        and (not faces or any(_side(face) > limit for face in faces))
+    ]
+    halves = look([images[number] for number in again], longest_side // 2)
+    for number, half in zip(again, halves, strict=True):
+        limit = limits[number]
+        small = [face for face in answers[number] if _side(face) <= limit]
+        answers[number] = _joined(small, [face for face in half if _side(face) > limit])
+    return answers
+
+
+def _joined(small: Sequence[Detection], large: Sequence[Detection]) -> list[Detection]:
+    """Both, without the small ones that are a large one again: the limit lies between the two."""
+    own = [face for face in small if all(_overlap(face, other) < SAME_FACE for other in large)]
+    return ordered([*own, *large])
+
+
+def _side(face: Detection) -> float:
+    """The longer side of a face's box, pixels."""
+    return float(max(face.box[2] - face.box[0], face.box[3] - face.box[1]))
+
+
+def _overlap(a: Detection, b: Detection) -> float:
+    """Intersection over union of two faces' boxes."""
+    low, high = np.maximum(a.box[:2], b.box[:2]), np.minimum(a.box[2:], b.box[2:])
+    shared = float(np.prod(np.maximum(high - low, 0.0)))
+    areas = (float(np.prod(face.box[2:] - face.box[:2])) for face in (a, b))
+    return shared / max(sum(areas) - shared, 1e-9)
 
 
 def threshold(

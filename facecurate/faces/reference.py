@@ -33,18 +33,22 @@ class Reference:
     settings: Mapping[str, Any]
     name: str = "retinaface-pytorch"
     longest_side: int | None = retinaface.LONGEST_SIDE
+    large: float | None = retinaface.LARGE
     window: int = 1
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """The faces of each (h, w, 3) RGB uint8 picture, in its pixels; highest score first."""
-        return [self._faces(image) for image in images]
+        return base.twice(self._look, images, retinaface.LONGEST_SIDE, self.large)
+
+    def _look(self, images: Sequence[Image], longest_side: int) -> list[list[Detection]]:
+        return [self._faces(image, longest_side) for image in images]
 
     @torch.inference_mode()
-    def _faces(self, image: Image) -> list[Detection]:
+    def _faces(self, image: Image, longest_side: int) -> list[Detection]:
         from retinaface.box_utils import decode, decode_landm
         from retinaface.prior_box import priorbox
 
-        picture, scale = base.working(image, retinaface.LONGEST_SIDE)
+        picture, scale = base.working(image, longest_side)
         inputs = retinaface.to_input([picture], retinaface.RESNET50, self.device)
         size = tuple(inputs.shape[2:])
         boxes, scores, points = (values[0].cpu() for values in self.net(inputs))

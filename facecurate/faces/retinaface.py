@@ -4,8 +4,8 @@ Frame: priors sit at (i + 0.5) * step and annotations were mirrored as x -> widt
 so the network speaks corner-origin pixels of the working picture: 0.5 is subtracted at the edge, in
 ``base.from_corner`` (portraits and their mirror images at eight working sizes then miss symmetry by
 0.1 pixel, without it by 0.4). Working size: a longest side of 800 pixels; larger photos are
-averaged down, smaller ones are not enlarged. The largest prior has 512 pixels, so a face that fills
-a photo of any size is at most 1.6 times a prior, which the network still finds.
+averaged down, smaller ones are not enlarged. The largest prior has 512 pixels; faces of more than
+400 are looked for at half the size (``base.twice``).
 
 The working picture is filled up to multiples of 32 pixels, always, right and below, with what is
 zero to the network: pictures of a few shapes make full batches, and a picture's answer does not
@@ -38,6 +38,7 @@ from facecurate.text import printable
 from facecurate.weights import load_state_dict
 
 LONGEST_SIDE = 800
+LARGE = 400.0  # working pixels: longer faces are looked for at half the size
 THRESHOLD = 0.8
 NMS_IOU = 0.4
 STEPS = (8, 16, 32)
@@ -172,6 +173,7 @@ class RetinaFaceDetector:
     device: str
     settings: Mapping[str, Any]
     longest_side: int | None = LONGEST_SIDE
+    large: float | None = LARGE  # as ``base.twice`` has it
 
     @property
     def window(self) -> int:
@@ -181,7 +183,10 @@ class RetinaFaceDetector:
     @torch.inference_mode()
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """The faces of each (h, w, 3) RGB uint8 picture, in its pixels; highest score first."""
-        ready = [base.working(image, LONGEST_SIDE) for image in images]
+        return base.twice(self._look, images, LONGEST_SIDE, self.large)
+
+    def _look(self, images: Sequence[Image], longest_side: int) -> list[list[Detection]]:
+        ready = [base.working(image, longest_side) for image in images]
         pictures = [picture for picture, _ in ready]
         answers: list[list[Detection]] = [[] for _ in images]
         for numbers in batches(pictures, 0 if self.device == "cpu" else GPU_BATCH):
@@ -207,6 +212,7 @@ def settings(name: str, threshold: float, precision: str, digest: str) -> dict[s
         "threshold": threshold,
         "nms_iou": NMS_IOU,
         "longest_side": LONGEST_SIDE,
+        "large": LARGE,
         "pad": PAD,
         "precision": precision,
         "weights": digest,

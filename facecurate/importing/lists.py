@@ -124,8 +124,10 @@ class AddressList:
         return found
 
     def _missing(self, ours: str, asked: str | None, names: Sequence[str]) -> str:
+        if not names:
+            return f"{printable(self.source)} is empty: its first line must name its columns"
         option = "--url-column NAME" if ours == "url" else f"--column {ours}=NAME"
-        there = ", ".join(printable(name, 40) for name in names[:20]) or "none"
+        there = ", ".join(printable(name, 40) for name in names[:20])
         return (
             f"{printable(self.source)} has no column {printable(asked or ours, 40)}: its columns "
             f"are {there}; name the right one with {option}"

@@ -83,16 +83,18 @@ def test_each_kind_of_source_becomes_a_dataset_that_can_be_looked_at(tmp_path, t
         (["nothing.mp4"], 1, "nothing.mp4 is not there"),
         (["nothing-*.tar"], 2, "it matches nothing"),
         (["notes.txt"], 1, "is no source of pictures: give a folder, a list (.csv"),
-        (["nothing"], 2, "no dataset 'nothing'"),
+        (["nothing"], 2, "nothing is no folder, no file and no known dataset: check the path"),
         (["list.csv"], 1, "FACECURATE_CONTACT"),
         (["list.csv", "--contact", "me"], 2, "me is no contact"),
         (["list.csv", "--contact", "me@x.org"], 2, "--url-column NAME"),
+        (["empty.csv", "--contact", "me@x.org"], 2, "is empty: its first line must name"),
         (["list.csv", "--contact", "me@x.org", "--column", "sha=x"], 2, "write OURS=THEIRS"),
         (["list.csv", "--contact", "me@x.org", "--max-image-rate", "0"], 2, "must be above 0"),
         (["list.csv", "--fps", "2"], 2, "--fps belongs to videos, and this is a list of addresses"),
         (["in", "--contact", "me@x.org"], 2, "--contact belongs to a list of addresses"),
         (["in", "--fps", "0"], 2, "--fps 0: write frames a second"),
         (["in", "--fps", "1/0"], 2, "--fps 1/0: write frames a second"),
+        (["mine"], 2, "to add photos to it: facecurate import FOLDER --name mine"),
         (["v.avi", "--skip-videos"], 2, "--skip-videos belongs to a folder"),
         (["v.avi", "--name", "300w"], 2, "is the name of a known dataset"),
     ],
@@ -106,6 +108,9 @@ def test_words_that_are_off_get_one_line_that_says_what_to_change(
     (tmp_path / "notes.txt").write_text("words")
     (tmp_path / "list.csv").write_text("link\nhttps://x.org/a\n")
     (tmp_path / "v.avi").write_bytes(b"RIFF")
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "data" / "mine" / "photos").mkdir(parents=True)
+    (tmp_path / "data" / "mine" / "photos" / "00000.json").write_text("{}")
     found, out, err = typed("import", *words)
     assert (found, out, err.count("\n")) == (code, "", 1)
     assert told in err

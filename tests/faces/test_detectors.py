@@ -59,6 +59,53 @@ def test_an_odd_size_keeps_both_scales_exact():
     np.testing.assert_allclose(scale, [0.1, 1 / 3])
 
 
+def square(score, x0, y0, side):
+    return base.Detection(np.float32([x0, y0, x0 + side, y0 + side]), np.full(10, np.nan), score)
+
+
+def looks(full, half):
+    """A detector that sees ``full`` at the working size and ``half`` at half of it; and its log."""
+    asked = []
+
+    def look(images, longest_side):
+        asked.append((len(images), longest_side))
+        return [list(full if longest_side == 800 else half) for _ in images]
+
+    return look, asked
+
+
+PHOTO = np.zeros((1600, 1200, 3), np.uint8)  # twice the working size: 400 is 800 of its pixels
+
+
+def test_large_faces_come_from_the_second_look_and_small_ones_from_the_first():
+    small, wrong, large = square(0.9, 0, 0, 60), square(0.99, 300, 9, 900), square(0.8, 280, 0, 950)
+    look, asked = looks([wrong, small], [large, square(0.95, 3, 3, 60)])
+    assert base.twice(look, [PHOTO], 800, 400.0) == [[small, large]]
+    assert asked == [(1, 800), (1, 400)]
+
+
+def test_one_look_is_enough_where_all_faces_are_small():
+    small = square(0.9, 0, 0, 800)
+    look, asked = looks([small], [square(0.9, 0, 0, 900)])
+    assert base.twice(look, [PHOTO, PHOTO], 800, 400.0) == [[small], [small]]
+    assert asked == [(2, 800), (0, 400)]
+
+
+def test_where_nothing_is_seen_a_second_look_follows():
+    large = square(0.9, 0, 0, 900)
+    look, _ = looks([], [large])
+    assert base.twice(look, [PHOTO], 800, 400.0) == [[large]]
+    assert base.twice(look, [PHOTO], 800, None) == [[]]
+    assert base.twice(look, [np.zeros((300, 400, 3), np.uint8)], 800, 400.0) == [[]]
+
+
+def test_a_face_about_the_limit_is_one_face():
+    """Just below the limit at one look and just above it at the other."""
+    below, above = square(0.9, 100, 100, 790), square(0.8, 100, 100, 810)
+    look, _ = looks([below, square(0.7, 0, 0, 1000)], [above])
+    assert base.twice(look, [PHOTO], 800, 400.0) == [[above]]
+
+
 @pytest.mark.parametrize("option", [{"weights": "x"}, {"threshold": 0.5}, {"device": "cuda"}])
 def test_given_boxes_take_no_settings(option):
     with pytest.raises(UsageError, match="leave"):
@@ -81,7 +128,8 @@ def test_without_its_packages_dlib_says_what_to_install(monkeypatch, module):
 
 
 def test_without_its_package_the_reference_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "retinaface", None)
+    for module in ("retinaface", "retinaface.network"):
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtraError, match=r"facecurate\[retinaface\]"):
         faces.load_detector("retinaface-pytorch")
 

@@ -247,10 +247,13 @@ def test_bf16_finds_the_same_faces_within_a_pixel_of_the_working_picture(test_da
         assert np.abs(a.landmarks - b.landmarks).max() < 0.02 * longer_side(a)
 
 
-@pytest.mark.parametrize("size", [600, 2000])
-def test_a_face_that_fills_the_photo_is_found(mobile, size):
-    """At the working size a face of 700 pixels: more than the largest prior has."""
-    spec = random_spec(4, size_px=0.9 * size, centre=(size / 2, size / 2))
+@pytest.mark.parametrize("seed, size", [(4, 600), (4, 2000), (38, 800)])
+def test_a_face_that_fills_the_photo_is_found_once(mobile, seed, size):
+    """At the working size a face of 700 pixels is larger than the largest prior.
+
+    At one look the face of seed 38 is found twice, and neither time right.
+    """
+    spec = random_spec(seed, size_px=0.95 * size, centre=(size / 2, size / 2))
     drawn = render_face(spec, size)
     (face,) = mobile.detect([drawn.image])[0]
     assert np.abs(face.landmarks - drawn.labels.landmarks).mean() < 0.04 * size
@@ -266,6 +269,7 @@ def test_the_settings_hold_what_moves_the_results(mobile):
         "threshold": 0.8,
         "nms_iou": 0.4,
         "longest_side": 800,
+        "large": 400.0,
         "pad": 32,
         "precision": "fp32",
         "weights": "2979b33ffafda5d74b6948cd7a5b9a7a62f62b949cef24e95fd15d2883a65220",
