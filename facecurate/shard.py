@@ -137,6 +137,7 @@ class Ledger:
         remarks, steps = [], {}
         for step, read in (("dedupe", _duplicates), ("decontaminate", _overlaps)):
             decisions, remark = read(dataset)
+            decisions = _through_copies(dropped, decisions)
             dropped |= {k: v for k, v in decisions.items() if k not in dropped}
             remarks += [remark] if remark else []
             steps[step] = remark or "done"
@@ -204,11 +205,7 @@ _Decisions = dict[str, tuple[str, str, str | None]]
 def _duplicates(dataset: Dataset) -> tuple[_Decisions, str | None]:
     if not dataset.has("clusters.json"):
         return {}, "not deduplicated ('facecurate dedupe')"
-    pools = [Pool(dataset.path(name)) for name in ("photos", "faces", "hashes")]
-    if read_info(dataset.path("clusters.json")).inputs != digests_of(*pools):
-        raise FacecurateError(
-            f"clusters.parquet is older than the faces: 'facecurate dedupe {dataset.name}'"
-        )
+    _check_age(dataset, "clusters", "dedupe")
     url = dataset.path("clusters.parquet")
     table = from_parquet(storage.read(url), CLUSTER_SCHEMA, url)
     return {
@@ -222,13 +219,7 @@ def _overlaps(dataset: Dataset) -> tuple[_Decisions, str | None]:
     if not dataset.has("overlaps.parquet"):
         return {}, "not compared with evaluation sets"
     if dataset.has("overlaps.json"):
-        now = digests_of(*(Pool(dataset.path(name)) for name in ("photos", "faces")))
-        made = read_info(dataset.path("overlaps.json")).inputs
-        if any(made.get(name) != digest for name, digest in now.items()):
-            raise FacecurateError(
-                f"overlaps.parquet is older than the faces: 'facecurate decontaminate "
-                f"{dataset.name}'"
-            )
+        _check_age(dataset, "overlaps", "decontaminate")
     url = dataset.path("overlaps.parquet")
     table = from_parquet(storage.read(url), OVERLAP_SCHEMA, url)
     return {
@@ -236,6 +227,22 @@ def _overlaps(dataset: Dataset) -> tuple[_Decisions, str | None]:
         for row in table.to_pylist()
         if row["drop"]
     }, None
+
+
+def _check_age(dataset: Dataset, table: str, command: str) -> None:
+    """Raises FacecurateError for a table that was made of other photos, faces or hashes."""
+    made = read_info(dataset.path(f"{table}.json")).inputs
+    now = digests_of(*(Pool(dataset.path(name)) for name in ("photos", "faces", "hashes")))
+    if any(made.get(name) != digest for name, digest in now.items()):
+        raise FacecurateError(
+            f"{table}.parquet is older than the faces: 'facecurate {command} {dataset.name}'"
+        )
+
+
+def _through_copies(duplicates: _Decisions, overlaps: _Decisions) -> _Decisions:
+    """Kept faces, too, whose copy equals a picture of an evaluation set."""
+    kept = {ref: overlaps[k] for k, (_, _, ref) in duplicates.items() if ref and k in overlaps}
+    return kept | overlaps
 
 
 def _tombstoned(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> _Decisions:

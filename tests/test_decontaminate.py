@@ -18,6 +18,7 @@ from facecurate.decontaminate import decontaminate
 from facecurate.detect import detect
 from facecurate.errors import FacecurateError, SettingsError, UsageError
 from facecurate.inspect import status, verify, why
+from facecurate.records import OVERLAP_SCHEMA, to_table
 from facecurate.shard import shard
 from facecurate.workspace import Dataset
 
@@ -96,6 +97,23 @@ def test_the_certificate_stands_in_the_shards_and_on_their_card(tmp_path: Path) 
     assert verify(ours)[1] == []
     assert "overlaps" in [stage.name for stage in status(ours)]
     assert "overlaps" in [event["table"] for event in why(ours, chain.key("04.jpg"))]
+
+
+def test_a_kept_face_goes_with_its_copy_that_equals_an_evaluation_picture(tmp_path: Path) -> None:
+    ours = chain.world(tmp_path, "dedupe")
+    decontaminate(ours, [evaluation(tmp_path, [unseen(1)])])
+    row = {
+        "key": chain.key("copies/rescaled.jpg"),
+        "dataset": EVALUATION,
+        "other_key": "e-1",
+        "drop": True,
+    }
+    chain.rewrite(ours, to_table([row], OVERLAP_SCHEMA), "overlaps.parquet")
+    shard(ours)
+    told = {r["key"]: r for r in chain.rows(ours, "shards", "decisions.parquet")}
+    kept, copy = told[chain.key("02.jpg")], told[chain.key("copies/rescaled.jpg")]
+    assert (kept["step"], kept["ref"]) == ("decontaminate", f"{EVALUATION}:e-1")
+    assert copy["step"] == "dedupe"
 
 
 def test_digests_do_not_depend_on_names_or_order(tmp_path: Path) -> None:

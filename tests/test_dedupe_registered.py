@@ -16,6 +16,7 @@ from facecurate.embed import embed
 from facecurate.encoders import DctEncoder
 from facecurate.errors import FacecurateError, RefusedError
 from facecurate.importing import import_folder
+from facecurate.shard import shard
 from facecurate.similar.register import SAME
 from facecurate.workspace import Dataset
 
@@ -76,6 +77,12 @@ def test_vectors_propose_what_the_hash_does_not_and_decide_nothing(tmp_path: Pat
     assert {row["method"] for row in rows if not row["keep"]} == {"phash", "embedding"}
     assert copies(dataset) == usual
     assert told.facts["pairs_registered"] > len(usual)  # others were near too, and were no copies
+
+
+def test_shards_follow_clusters_that_vectors_had_a_part_in(tmp_path: Path) -> None:
+    dataset = chain.world(tmp_path, "embed")
+    dedupe(dataset, encoder=DctEncoder())
+    assert shard(dataset).counts["faces"].dropped["duplicate"] == 7
 
 
 def copies(dataset: Dataset) -> set[frozenset[str]]:
