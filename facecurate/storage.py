@@ -274,16 +274,21 @@ def delete(url: str) -> None:
             os.unlink(url)
 
 
-def sweep(url: str) -> int:
-    """Removes unfinished files that a killed writer left directly under ``url``; their number.
+def sweep(url: str, *, deep: bool = False) -> int:
+    """Removes unfinished files that a killed writer left under ``url``; their number.
 
-    Only a holder of the dataset's lock may call it.
+    Directly under it, or with ``deep`` in the folders below as well. Only a holder of the dataset's
+    lock may call it.
     """
     if not is_local(url) or not os.path.isdir(url):
         return 0
-    left = [n for n in os.listdir(url) if n.startswith(TEMPORARY)]
-    for n in left:
-        os.unlink(os.path.join(url, n))
+    left = []
+    for folder, _, names in os.walk(url):
+        left += [os.path.join(folder, name) for name in names if name.startswith(TEMPORARY)]
+        if not deep:
+            break
+    for path in left:
+        os.unlink(path)
     return len(left)
 
 

@@ -215,6 +215,16 @@ def test_sweeping_takes_unfinished_files_only(tmp_path):
     assert storage.sweep(str(tmp_path / "none")) == 0
 
 
+def test_sweeping_goes_deep_where_it_is_asked_to(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for folder in (tmp_path, tmp_path / "a", tmp_path / "a" / "b"):
+        (folder / ".tmp-x").touch()
+        (folder / "kept").touch()
+    assert storage.sweep(str(tmp_path)) == 1
+    assert storage.sweep(str(tmp_path), deep=True) == 2
+    assert len(list(storage.walk(str(tmp_path)))) == 3
+
+
 def test_walk_enters_a_linked_folder_once_and_leaves_a_loop(tmp_path):
     (tmp_path / "real" / "sub").mkdir(parents=True)
     (tmp_path / "real" / "a").touch()

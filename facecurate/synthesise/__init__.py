@@ -111,6 +111,7 @@ def synthesise(
             storage.delete(pool.url)
             storage.delete(dataset.path("files"))
         storage.sweep(pool.url)
+        storage.sweep(dataset.path("files"), deep=True)
         whole = RenderTask(
             "", layout, pool.url, dataset.path("files"), count, seed, 0, total,
             tuple(sorted(options.items())),

@@ -336,7 +336,7 @@ def test_a_list_of_no_use_says_what_to_change(tmp_path, mine):
     who = Politeness(contact=CONTACT)
     bad = {
         "no-column.csv": ("link,title\nhttps://x.org/a,b\n", UsageError, "--url-column NAME"),
-        "empty.csv": ("", UsageError, "its columns are none"),
+        "empty.csv": ("", UsageError, "is empty: its first line must name its columns"),
         "head.csv": ("url\n", FacecurateError, "holds no address"),
         "blank.csv": ("url,x\n,1\n ,2\n", FacecurateError, "holds no address"),
         "cut.parquet": ("PAR1 and no more", DamagedError, "no whole Parquet file"),

@@ -22,6 +22,7 @@ from facecurate.inspect import verify
 from facecurate.metrics import wilson
 from facecurate.review.calibrate import calibrate
 from facecurate.review.curve import Measured
+from facecurate.similar.verify import VERIFIED_BITS
 from facecurate.workspace import Dataset
 
 COPIES = [(shot.copy_of, shot.file) for shot in chain.shots() if shot.copy_of]
@@ -69,8 +70,8 @@ def test_all_planted_copies_and_no_other_pair_are_accepted(tmp_path: Path) -> No
 def test_the_limit_in_force_is_suggested_where_it_does_as_well(tmp_path: Path) -> None:
     dataset = chain.world(tmp_path, "dedupe")
     told = str(calibrate(dataset, labelled(tmp_path)))
-    assert curves(dataset)["photo", "hash"]["suggested"] == 40
-    assert "photos by the 256-bit hash: 40 bits suggested" in told
+    assert curves(dataset)["photo", "hash"]["suggested"] == VERIFIED_BITS
+    assert f"photos by the 256-bit hash: {VERIFIED_BITS} bits suggested" in told
 
 
 def test_the_cosine_of_vectors_is_measured_where_there_are_any(tmp_path: Path) -> None:

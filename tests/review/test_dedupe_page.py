@@ -21,6 +21,7 @@ from facecurate.inspect import verify
 from facecurate.pool import Pool, write_part
 from facecurate.records import CLUSTER_SCHEMA, HASH_SCHEMA, PHOTO_SCHEMA, Hash, Photo, to_table
 from facecurate.review.report import dedupe_report
+from facecurate.similar.verify import FACE_VERIFIED_BITS, VERIFIED_BITS
 from facecurate.stats import Count, Stats
 from facecurate.tars import TarWriter
 from facecurate.workspace import Dataset
@@ -80,7 +81,8 @@ def test_the_numbers_are_those_of_the_table(tmp_path: Path) -> None:
     assert (levels["photo"]["pictures"], levels["face"]["pictures"]) == (19, 21)
     distinct = 19 - 1  # one is an exact copy
     assert 0 < levels["photo"]["compared"] <= distinct * (distinct - 1) // 2
-    assert levels["photo"]["limit"] == 40 and levels["face"]["limit"] == 12
+    limits = levels["photo"]["limit"], levels["face"]["limit"]
+    assert limits == (VERIFIED_BITS, FACE_VERIFIED_BITS)
 
 
 def test_what_was_registered_is_said_to_be(tmp_path: Path) -> None:
