@@ -232,41 +232,50 @@ class Planted:
         recall = self.found / self.planted if self.planted else 1.0
         return (
             f"{self.found} of {self.planted} planted copies found (recall {recall:.3f}), "
-            f"{self.wrong} photos called copies that are none (precision {precision:.3f})"
+            f"{self.wrong} pictures called copies that are none (precision {precision:.3f})"
             + "".join(f"; {f} of {n} {kind}" for kind, (n, f) in self.by_kind.items() if f < n)
         )
 
 
 def score_duplicates(photos: Dataset) -> Planted:
-    """Photo clusters against the truth table: copies of one render belong together."""
+    """Clusters against the truth table: copies of one render belong together.
+
+    A copy is found if its photo is in the cluster of the original, or one of its faces in that of
+    a face of the original: what was cut is the same picture of a face, but not the same photo.
+    """
     rows = truth(photos)
     origin = {row["file"]: row["copy_of"] or row["file"] for row in rows}
     table = Pool(photos.path("photos")).tables(PHOTO_SCHEMA)
     file = dict(zip(table["photo_id"].to_pylist(), table["source"].to_pylist(), strict=True))
     url = photos.path("clusters.parquet")
-    clusters = from_parquet(storage.read(url), CLUSTER_SCHEMA, url).to_pylist()
-    members = [row for row in clusters if row["level"] == "photo"]
-    root = {file[row["key"]]: origin[file[row["kept_key"]]] for row in members}
+    members = from_parquet(storage.read(url), CLUSTER_SCHEMA, url).to_pylist()
+    inside: dict[str, set[tuple[str, int]]] = {}
+    for row in members:
+        inside.setdefault(file[_photo(row, "key")], set()).add((row["level"], row["cluster"]))
     copies = [row for row in rows if row["copy_of"]]
-    kinds = sorted({row["kind"] for row in copies})
-    hits = {row["file"]: _together(row, root) for row in copies}
+    hits = {
+        row["file"]: not inside.get(row["file"], set()).isdisjoint(inside.get(row["copy_of"], ()))
+        for row in copies
+    }
     by_kind = {
         kind: (
             sum(row["kind"] == kind for row in copies),
             sum(hits[row["file"]] for row in copies if row["kind"] == kind),
         )
-        for kind in kinds
+        for kind in sorted({row["kind"] for row in copies})
     }
     wrong = sum(
-        not row["keep"] and root[file[row["key"]]] != origin[file[row["key"]]] for row in members
+        not row["keep"]
+        and origin[file[_photo(row, "kept_key")]] != origin[file[_photo(row, "key")]]
+        for row in members
     )
     return Planted(len(copies), sum(hits.values()), wrong, by_kind)
 
 
-def _together(copy: dict[str, Any], root: dict[str, str]) -> bool:
-    """A copy is found if it and its original are in the cluster of the same render."""
-    original = copy["copy_of"]
-    return bool(root.get(copy["file"]) == original and root.get(original) == original)
+def _photo(row: dict[str, Any], column: str) -> str:
+    """The photo of a cluster's row: a face's key is its photo's id and a number."""
+    key: str = row[column]
+    return key if row["level"] == "photo" else key.rpartition("_")[0]
 
 
 # -- what is shown -------------------------------------------------------------------------------
