@@ -395,6 +395,24 @@ def table_is_current(
     return info.inputs == dict(inputs) and files.issuperset(info.outputs)
 
 
+def page_is_current(
+    folder: str, stem: str, *, settings: Mapping[str, Any], inputs: Mapping[str, str]
+) -> bool:
+    """True if the page ``stem``.html and its JSON are there, whole, and made from the same.
+
+    A page is remade without a word where it is not, unlike a table: nothing is lost with it.
+    """
+    page, about = (storage.join(folder, f"{stem}.{suffix}") for suffix in ("html", "json"))
+    if not (storage.exists(page) and storage.exists(about)):
+        return False
+    try:
+        info = read_info(about)
+    except DamagedError:
+        return False
+    same = info.settings == settings and info.inputs == inputs
+    return same and info.outputs == {f"{stem}.html": storage.digest(page)}
+
+
 def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     """Consecutive slices of at most ``PART_SIZE`` items."""
     for start in range(0, len(items), PART_SIZE):

@@ -13,7 +13,7 @@ from facecurate.detect.columns import COLUMNS, Column
 from facecurate.detect.page import quality_page
 from facecurate.errors import DamagedError
 from facecurate.faces.gates import GATES
-from facecurate.pool import Pool, read_info, write_part
+from facecurate.pool import Pool, page_is_current, write_part
 from facecurate.records import PHOTO_SCHEMA
 from facecurate.stats import Stats
 from facecurate.workspace import Dataset
@@ -35,7 +35,7 @@ def quality_report(
     limits = {g.option: settings[g.option] for g in GATES if settings.get(g.option) is not None}
     told = {"min_face": settings["min_face"], **limits}
     inputs = {faces.name: faces.digest()}
-    if not redo and _is_current(dataset, stem, told, inputs):
+    if not redo and page_is_current(dataset.url, stem, settings=told, inputs=inputs):
         return f"{stem}.html was up to date"
     with write_part(dataset.url, stem, tool="detect", settings=told, inputs=inputs) as part:
         part.stats = Stats({"faces": faces.stats().counts["faces"]})
@@ -45,21 +45,6 @@ def quality_report(
         thumbnails = _thumbnails(faces, list(shown.values()))
         part.write("html", quality_page(part.result, part.stats, findings, told, thumbnails))
     return f"see {dataset.path(f'{stem}.html')}"
-
-
-def _is_current(
-    dataset: Dataset, stem: str, settings: Mapping[str, Any], inputs: Mapping[str, str]
-) -> bool:
-    """Whether the page is there, whole, and about these faces and settings."""
-    page, about = dataset.path(f"{stem}.html"), dataset.path(f"{stem}.json")
-    if not (storage.exists(page) and storage.exists(about)):
-        return False
-    try:
-        info = read_info(about)
-    except DamagedError:
-        return False
-    same = info.settings == settings and info.inputs == inputs
-    return same and info.outputs == {f"{stem}.html": storage.digest(page)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from facecurate import storage
-from facecurate.errors import DamagedError
-from facecurate.pool import PartInfo, Pool, digests_of, read_info, write_part
+from facecurate.pool import PartInfo, Pool, digests_of, page_is_current, write_part
 from facecurate.records import PHOTO_SCHEMA
 from facecurate.review.choice import Cluster, chosen, keys_of
 from facecurate.review.hashed import read_pictures
@@ -55,7 +53,7 @@ def dedupe_report(dataset: Dataset, *, redo: bool = False) -> str:
     about = Pool(dataset.url).info("clusters")
     names = ("photos", "faces", "hashes")
     inputs = {**about.outputs, **digests_of(*(Pool(dataset.path(name)) for name in names))}
-    if not redo and _is_current(dataset, about.settings, inputs):
+    if not redo and page_is_current(dataset.url, STEM, settings=about.settings, inputs=inputs):
         return f"{STEM}.html was up to date"
     with write_part(
         dataset.url, STEM, tool="dedupe", settings=about.settings, inputs=inputs
@@ -71,19 +69,6 @@ def dedupe_report(dataset: Dataset, *, redo: bool = False) -> str:
         }
         part.write("html", dedupe_page(part.result, findings, about.settings, shown))
     return f"see {dataset.path(f'{STEM}.html')}"
-
-
-def _is_current(dataset: Dataset, settings: Mapping[str, Any], inputs: Mapping[str, str]) -> bool:
-    """Whether the page is there, whole, and about these clusters."""
-    page, about = dataset.path(f"{STEM}.html"), dataset.path(f"{STEM}.json")
-    if not (storage.exists(page) and storage.exists(about)):
-        return False
-    try:
-        info = read_info(about)
-    except DamagedError:
-        return False
-    same = info.settings == settings and info.inputs == inputs
-    return same and info.outputs == {f"{STEM}.html": storage.digest(page)}
 
 
 def measure(dataset: Dataset, about: PartInfo) -> list[Finding]:
