@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from facecurate.similar.intervals import interval
+from facecurate.diversity.intervals import interval
 
 
 def test_the_t_interval_is_that_of_the_mean_times_the_groups() -> None:

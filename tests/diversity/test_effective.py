@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from facecurate.diversity import effective
+from facecurate.diversity.effective import ROUNDING, effective_number, neighbour_counts
+from facecurate.diversity.tolerance import copy_tolerance
 from facecurate.errors import FacecurateError
-from facecurate.similar import effective
-from facecurate.similar.effective import ROUNDING, effective_number, neighbour_counts
-from facecurate.similar.tolerance import copy_tolerance
 
 
 def states(count: int, d: int, mean_cosine: float, rng: np.random.Generator) -> np.ndarray:
