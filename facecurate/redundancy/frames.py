@@ -1,4 +1,4 @@
-"""The kept faces of a dataset as columns: keys, structure, labels and quality, read part by part."""
+"""The kept faces of a dataset as columns: keys, structure, labels, quality; read part by part."""
 
 from __future__ import annotations
 
@@ -75,22 +75,33 @@ def read_frames(dataset: Dataset, rate: float | None = None) -> Frames:
         raise FacecurateError(f"{dataset.name} has no face to measure")
     column = {name: np.concatenate([p[name] for p in parts]) for name in parts[0] if name != "key"}
     origins = {str(origin) for part in parts for origin in np.unique(part["origin"])}
-    count = len(column["row"])
     return Frames(
         keys=pa.concat_arrays([part["key"] for part in parts]),
         part=np.repeat(np.arange(len(parts), dtype=np.int32), [len(p["row"]) for p in parts]),
         row=column["row"],
         stems=tuple(faces.stems()),
-        structure=Structure(
-            **{name: column[name] for name in WHO},
-            **{f"{name}_names": codes[name].told for name in WHO},
-            frame=column["frame"],
-            rate=np.full(count, np.nan if rate is None else rate, np.float32),
-        ),
+        structure=_structure(column, {name: codes[name].told for name in WHO}, rate),
         labels=_labels(column),
         quality={name: column[name] for name in QUALITY},
         rendered=origins == {"rendered"},
         collected="collected" in origins,
+    )
+
+
+def _structure(
+    column: Mapping[str, NDArray[Any]], names: Mapping[str, tuple[str, ...]], rate: float | None
+) -> Structure:
+    return Structure(
+        subject=column["subject"],
+        session=column["session"],
+        sequence=column["sequence"],
+        split=column["split"],
+        frame=column["frame"],
+        rate=np.full(len(column["row"]), np.nan if rate is None else rate, np.float32),
+        subject_names=names["subject"],
+        session_names=names["session"],
+        sequence_names=names["sequence"],
+        split_names=names["split"],
     )
 
 
@@ -105,7 +116,8 @@ class _Names:
         encoded = column.dictionary_encode()
         mine = [self._codes.setdefault(n, len(self._codes)) for n in encoded.dictionary.to_pylist()]
         places = np.asarray(encoded.indices.fill_null(len(mine)).to_numpy(zero_copy_only=False))
-        return np.array([*mine, UNKNOWN], np.int32)[places]
+        codes: NDArray[np.int32] = np.array([*mine, UNKNOWN], np.int32)[places]
+        return codes
 
     @property
     def told(self) -> tuple[str, ...]:

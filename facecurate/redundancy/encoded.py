@@ -1,0 +1,134 @@
+"""What one encoder sees of the frames: vectors, tolerances, effective numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facecurate import images, storage, tars
+from facecurate.diversity.effective import EffectiveNumber, effective_number
+from facecurate.diversity.intervals import Interval, interval
+from facecurate.diversity.tolerance import CopyTolerance, calibrate_copy
+from facecurate.encoders import Encoder
+from facecurate.errors import DamagedError, FacecurateError
+from facecurate.pool import Pool
+from facecurate.redundancy.frames import Frames, parts_of, read_in_parts
+from facecurate.vectors import read_part, vectors_pool
+from facecurate.workspace import Dataset
+
+SAMPLE = 500  # faces on which the tolerance is measured
+CURVE = 24  # points of the curve N_eff(tau)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One encoder's view. at: the effective number at tau_copy; curve: at ``CURVE`` tolerances."""
+
+    encoder: Encoder
+    vectors: NDArray[np.float16]
+    copy: CopyTolerance
+    at: EffectiveNumber
+    curve: EffectiveNumber
+    over_people: Interval | None
+
+
+def vectors_of(dataset: Dataset, frames: Frames, encoder: Encoder) -> NDArray[np.float16]:
+    """(N, d) float16 vectors of the kept faces. Raises FacecurateError if they are of others."""
+    faces = Pool(dataset.path("faces"))
+    pool = vectors_pool(dataset, encoder.name, encoder.sha256)
+    made = {stem: pool.info(stem).inputs for stem in pool.stems()}
+    if made != {stem: faces.lineage(stem) for stem in faces.stems()}:
+        raise FacecurateError(
+            f"the vectors are not those of the faces: 'facecurate embed {dataset.name} "
+            f"--encoder {encoder.name}'"
+        )
+    return read_in_parts(frames, lambda stem: read_part(pool, stem), encoder.dimension)
+
+
+def sample_of(frames: Frames, count: int = SAMPLE) -> NDArray[np.int64]:
+    """Frames to measure on: the first in the hash order of the keys, whatever the order of rows."""
+    digests = [hashlib.sha256(key.encode()).digest() for key in frames.keys.to_pylist()]
+    order = sorted(range(len(digests)), key=digests.__getitem__)
+    return np.array(order[:count], np.int64)
+
+
+def crops_of(
+    dataset: Dataset, frames: Frames, chosen: NDArray[np.int64]
+) -> list[NDArray[np.uint8]]:
+    """The (h, w, 3) crops of the chosen frames, in their order. Raises DamagedError."""
+    faces = Pool(dataset.path("faces"))
+    found: list[Any] = [None] * len(chosen)
+    for stem, places in parts_of(frames, chosen):
+        url = faces.file(stem, "tar")
+        members = tars.index(url)
+        for place in places:
+            key = frames.key(chosen[place])
+            found[place] = _crop(url, members.get(f"{key}.jpg"), key)
+    return found
+
+
+def _crop(url: str, member: tars.Member | None, key: str) -> NDArray[np.uint8]:
+    try:
+        if member is None:
+            raise ValueError("it is not there")
+        return images.decode(storage.read(url, member.offset, member.size)).pixels
+    except (ValueError, images.ImageRejectedError) as error:
+        raise DamagedError(
+            f"{url} does not hold the crop {key} ({error}): 'facecurate verify' says what to do"
+        ) from error
+
+
+def measure(dataset: Dataset, frames: Frames, encoder: Encoder) -> Encoded:
+    """N_eff at the tolerance and along the curve, with an interval over people if there are any."""
+    vectors = vectors_of(dataset, frames, encoder)
+    copy = calibrate_copy(encoder.encode, crops_of(dataset, frames, sample_of(frames)))
+    codes, names = frames.groups
+    groups = [names[code] for code in codes]
+    at = effective_number(vectors, groups, [copy.tau])
+    curve = effective_number(vectors, groups, taus(copy.tau))
+    people = frames.unit == "subject" and len(at.groups) > 1
+    return Encoded(encoder, vectors, copy, at, curve, interval(at.d0[0]) if people else None)
+
+
+def taus(copy: float) -> list[float]:
+    """The tolerances of the curve, from a tenth of tau_copy's distance to fifty times it."""
+    far = max(1 - copy, 1e-4)
+    return [float(tau) for tau in 1 - far * np.geomspace(0.1, min(50.0, 1 / far), CURVE)]
+
+
+def told(encoded: Encoded, frames: Frames) -> dict[str, Any]:
+    """The numbers of one encoder as they stand in the JSON."""
+    at, curve = encoded.at, encoded.curve
+    effective = float(at.total0[0])
+    return {
+        "encoder": encoded.encoder.name,
+        "n_eff": effective,
+        "ratio": len(frames) / effective,
+        "orders": _orders(at.total0[0], at.total1[0], at.total2[0]),
+        "interval": asdict(encoded.over_people) if encoded.over_people else None,
+        "tolerance": asdict(encoded.copy),
+        "curve": {
+            "tau": curve.taus.tolist(),
+            "n_eff": curve.total0.tolist(),
+            "order1": curve.total1.tolist(),
+            "order2": curve.total2.tolist(),
+        },
+        "per_group": [
+            {"group": group, "frames": int(count), "n_eff": float(value)}
+            for group, count, value in zip(at.groups, at.frames, at.d0[0], strict=True)
+        ],
+    }
+
+
+def _orders(*values: float) -> dict[str, float]:
+    return {str(order): float(value) for order, value in enumerate(values)}
+
+
+def names_of(encoders: Sequence[Encoder]) -> list[dict[str, str]]:
+    """Encoders as settings."""
+    return [{"encoder": one.name, "sha256": one.sha256} for one in encoders]
