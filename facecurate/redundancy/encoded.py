@@ -8,21 +8,27 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from facecurate import images, storage, tars
 from facecurate.diversity.effective import EffectiveNumber, effective_number
 from facecurate.diversity.intervals import Interval, interval
-from facecurate.diversity.tolerance import CopyTolerance, calibrate_copy
+from facecurate.diversity.tolerance import CopyTolerance, copies, copy_tolerance
 from facecurate.encoders import Encoder
 from facecurate.errors import DamagedError, FacecurateError
+from facecurate.faces.align import crop_points
 from facecurate.pool import Pool
+from facecurate.records import FACE_SCHEMA
 from facecurate.redundancy.frames import Frames, parts_of, read_in_parts
 from facecurate.vectors import read_part, vectors_pool
 from facecurate.workspace import Dataset
 
 SAMPLE = 500  # faces on which the tolerance is measured
 CURVE = 24  # points of the curve N_eff(tau)
+JITTER = 0.5  # crop pixels, standard deviation
+
+Points = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +89,39 @@ def _crop(url: str, member: tars.Member | None, key: str) -> NDArray[np.uint8]:
         ) from error
 
 
+def points_of(dataset: Dataset, frames: Frames, chosen: NDArray[np.int64]) -> list[Points]:
+    """The landmarks and points of the chosen frames in pixels of their crops."""
+    faces = Pool(dataset.path("faces"))
+    found: list[Any] = [None] * len(chosen)
+    for stem, places in parts_of(frames, chosen):
+        table = faces.table(stem, FACE_SCHEMA).select(["landmarks", "points", "matrix"])
+        rows = table.take(pa.array(frames.row[chosen[places]])).to_pylist()
+        for place, row in zip(places, rows, strict=True):
+            found[place] = crop_points(row)
+    return found
+
+
+def calibrate(
+    encoder: Encoder, sample: Sequence[NDArray[np.uint8]], points: Sequence[Points]
+) -> CopyTolerance:
+    """tau_copy on a sample of crops; copies have their points ``JITTER`` pixels off, as tracked."""
+    rng = np.random.default_rng(0)
+    made = [copies(image) for image in sample]
+    copied = {
+        kind: encoder.encode(
+            [copy[kind] for copy in made],
+            [told + rng.normal(0, JITTER, len(told)).astype(np.float32) for told in points],
+        )
+        for kind in made[0]
+    }
+    return copy_tolerance(encoder.encode(sample, points), copied)
+
+
 def measure(dataset: Dataset, frames: Frames, encoder: Encoder) -> Encoded:
     """N_eff at the tolerance and along the curve, with an interval over people if there are any."""
     vectors = vectors_of(dataset, frames, encoder)
-    copy = calibrate_copy(encoder.encode, crops_of(dataset, frames, sample_of(frames)))
+    chosen = sample_of(frames)
+    copy = calibrate(encoder, crops_of(dataset, frames, chosen), points_of(dataset, frames, chosen))
     codes, names = frames.groups
     groups = [names[code] for code in codes]
     at = effective_number(vectors, groups, [copy.tau])
