@@ -11,39 +11,51 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
-from facecurate.errors import FacecurateError
+from facecurate.diversity.pairs import Pairs, compare
+from facecurate.diversity.places import bare
+from facecurate.diversity.tables import Tabular
 
-Vectors = NDArray[np.float32]
-
-BLOCK = 2048
-"""Rows and columns of one block of similarities: 16 MB of float32."""
-
-ROUNDING = 1e-6
-"""Similarities this little below tau count as tau: a float32 product is not exact, and whether
-a frame equals its copy must not hang on the last bit."""
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class EffectiveNumber:
+class EffectiveNumber(Tabular):
     """Effective numbers for T tolerances and G groups.
 
     taus: (T,) cosine similarities; groups: the G labels, sorted; frames: (G,). d0, d1, d2:
     (T, G), the orders 0, 1 and 2 inside each group: d0 counts states, d2 states weighed by how
     often they come, d1 lies between. total0, total1, total2: (T,) the same of all frames, only
-    frames of one group being similar; total0 is the sum of d0, and the N_eff to report.
+    frames of one group being similar; total0 is the sum of d0, and the N_eff to report. error0:
+    (T,) the standard error of total0 where a sample was compared with all frames, else 0.
     """
 
-    taus: NDArray[np.float64]
+    taus: Floats
     groups: tuple[str, ...]
     frames: NDArray[np.int64]
-    d0: NDArray[np.float64]
-    d1: NDArray[np.float64]
-    d2: NDArray[np.float64]
-    total0: NDArray[np.float64]
-    total1: NDArray[np.float64]
-    total2: NDArray[np.float64]
+    d0: Floats
+    d1: Floats
+    d2: Floats
+    total0: Floats
+    total1: Floats
+    total2: Floats
+    error0: Floats
+
+    def to_arrow(self) -> pa.Table:
+        """One row for each tolerance and group: tau, group, frames, d0, d1, d2."""
+        times, size = len(self.taus), len(self.groups)
+        return pa.table(
+            {
+                "tau": np.repeat(self.taus, size),
+                "group": list(self.groups) * times,
+                "frames": np.tile(self.frames, times),
+                "d0": self.d0.ravel(),
+                "d1": self.d1.ravel(),
+                "d2": self.d2.ravel(),
+            }
+        )
 
 
 def effective_number(
@@ -54,99 +66,78 @@ def effective_number(
     vectors: (N, d), any length but 0, compared by cosine; groups: N labels (the person, else the
     sequence), None for one group; taus: cosine similarities. Independent of the order of frames.
     """
-    return summarise(neighbour_counts(vectors, groups, taus), groups, taus)
+    return effective(_inside(vectors, groups, taus))
 
 
 def neighbour_counts(
     vectors: ArrayLike, groups: Sequence[str] | None, taus: Sequence[float]
-) -> NDArray[np.int64]:
+) -> NDArray[np.int32]:
     """(T, N) c_i at each tau: the frames of its group within tau of frame i, itself included.
 
-    Exact: every pair of a group is compared, in blocks of ``BLOCK``; memory is the vectors twice
-    and a few blocks. 1 / c_i is frame i's share in N_eff, for sums over labels or sequences.
+    Exact: every pair of a group is compared. 1 / c_i is frame i's share in N_eff.
     """
-    unit = _unit(np.asarray(vectors, dtype=np.float32))
-    limits = [np.float32(tau - ROUNDING) for tau in taus]
-    counts = np.ones((len(limits), len(unit)), dtype=np.int64)
-    for rows in _members(groups, len(unit)).values():
-        counts[:, rows] += _others(unit[rows], limits)
-    return counts
+    return _inside(vectors, groups, taus).counts
 
 
-def summarise(
-    counts: NDArray[np.int64], groups: Sequence[str] | None, taus: Sequence[float]
-) -> EffectiveNumber:
-    """The orders 0, 1 and 2 from neighbour counts (T, N), per group and in total."""
-    members = _members(groups, counts.shape[1])
-    each = [_orders(counts[:, rows]) for rows in members.values()]
-    d0, d1, d2 = np.stack(each, axis=-1) if each else np.zeros((3, len(counts), 0))
-    total1, total2 = _orders(counts)[1:]
+def effective(pairs: Pairs) -> EffectiveNumber:
+    """The orders 0, 1 and 2 from one pass over the pairs, per group and in total."""
+    weights, codes = pairs.weights, pairs.groups.codes[pairs.rows]
+    total0, total1, total2 = _orders(pairs.counts, weights)
+    present = sorted(np.unique(codes).tolist(), key=lambda code: pairs.groups.names[code])
+    parts = [codes == code for code in present]
+    each = [_orders(pairs.counts[:, part], weights[part]) for part in parts]
+    d0, d1, d2 = np.stack(each, axis=-1) if each else np.zeros((3, len(pairs.taus), 0))
+    spread = [_error(pairs.counts[:, part], weights[part]) for part in parts]
+    frames = np.array([np.rint(weights[part].sum()) for part in parts], np.int64)
+    names = tuple(pairs.groups.names[code] for code in present)
+    error0 = np.sqrt(sum((one**2 for one in spread), np.zeros(len(pairs.taus))))
     return EffectiveNumber(
-        taus=np.asarray(taus, dtype=np.float64),
-        groups=tuple(members),
-        frames=np.array([len(rows) for rows in members.values()], dtype=np.int64),
-        d0=d0,
-        d1=d1,
-        d2=d2,
-        total0=d0.sum(axis=1),
-        total1=total1,
-        total2=total2,
-    )
+        pairs.taus, names, frames, d0, d1, d2, total0, total1, total2, error0
+    )  # fmt: skip
 
 
-def _unit(vectors: Vectors) -> Vectors:
-    if vectors.ndim != 2:
-        raise ValueError(f"expected (N, d) vectors, got {vectors.shape}")
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    bad = int((~(np.isfinite(length) & (length > 0))).sum())
-    if bad:
-        raise FacecurateError(
-            f"{bad} of {len(vectors)} vectors have no direction (zero or not finite): "
-            "leave those frames out, or take another encoder"
-        )
-    unit: Vectors = vectors / length
-    return unit
+def effective_frames(pairs: Pairs, tau: float, chosen: NDArray[np.bool_]) -> float:
+    """What the chosen frames weigh in N_eff at one of the taus: the sum of their 1 / c_i.
+
+    chosen: (N,), such as the frames with AU4 at 3 or more; c_i still counts all frames of the
+    group. The weights of a label's levels therefore add up to N_eff.
+    """
+    counted = chosen[pairs.rows]
+    return float((pairs.weights[counted] / pairs.within(tau)[counted]).sum())
 
 
-def _members(groups: Sequence[str] | None, count: int) -> dict[str, NDArray[np.int64]]:
-    """The rows of each group, groups sorted by label."""
-    if groups is None:
-        return {"": np.arange(count)} if count else {}
-    if len(groups) != count:
-        raise ValueError(f"{count} vectors but {len(groups)} group labels")
-    labels = sorted(set(groups))  # an array of strings would make every row as long as the longest
-    number = {label: i for i, label in enumerate(labels)}
-    inverse = np.fromiter((number[label] for label in groups), np.int64, count)
-    order = np.argsort(inverse, kind="stable")
-    ends = np.cumsum(np.bincount(inverse, minlength=len(labels)))
-    rows = np.split(order, ends[:-1]) if len(labels) else []
-    return dict(zip(labels, rows, strict=True))
+def _inside(vectors: ArrayLike, groups: Sequence[str] | None, taus: Sequence[float]) -> Pairs:
+    x = np.asarray(vectors)
+    if x.ndim != 2:
+        raise ValueError(f"expected (N, d) vectors, got {x.shape}")
+    labels = [""] * len(x) if groups is None else groups
+    if len(labels) != len(x):
+        raise ValueError(f"{len(x)} vectors but {len(labels)} group labels")
+    names = tuple(sorted(set(labels)))
+    number = {name: code for code, name in enumerate(names)}
+    codes = np.fromiter((number[label] for label in labels), np.int32, len(labels))
+    if x.dtype != np.float16:
+        x = np.asarray(x, np.float32)
+    return compare(x, bare(codes, names), taus, across=False, exact_up_to=len(x))
 
 
-def _others(unit: Vectors, limits: Sequence[np.float32]) -> NDArray[np.int64]:
-    """(T, M) how many other rows of (M, d) unit vectors lie within each limit of each row."""
-    counts = np.zeros((len(limits), len(unit)), dtype=np.int64)
-    starts = range(0, len(unit), BLOCK)
-    for top in starts:
-        upper = unit[top : top + BLOCK]
-        for left in starts[top // BLOCK :]:
-            similarity = upper @ unit[left : left + BLOCK].T  # (B, d) @ (d, B) -> (B, B)
-            if left == top:
-                np.fill_diagonal(similarity, -np.inf)
-            for t, limit in enumerate(limits):
-                within = similarity >= limit
-                counts[t, top : top + BLOCK] += np.count_nonzero(within, axis=1)
-                if left > top:  # each pair is computed once, so that i sees j when j sees i
-                    counts[t, left : left + BLOCK] += np.count_nonzero(within, axis=0)
-    return counts
-
-
-def _orders(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(3, T) the orders 0, 1 and 2 of (T, M) counts; 0 where there are no frames."""
-    frames = counts.shape[1]
-    if not frames:
+def _orders(counts: NDArray[np.int32], weights: Floats) -> Floats:
+    """(3, T) the orders 0, 1 and 2 of (T, M) counts of frames that weigh (M,)."""
+    if not len(weights):
         return np.zeros((3, len(counts)))
-    zero = (1.0 / counts).sum(axis=1)
-    one = np.exp(-np.log(counts / frames).mean(axis=1))
-    two = frames**2 / counts.sum(axis=1)
+    frames = weights.sum()
+    zero = (1.0 / counts) @ weights
+    one = np.exp(-(np.log(counts / frames) @ weights) / frames)
+    two = frames**2 / (counts @ weights)
     return np.stack([zero, one, two])
+
+
+def _error(counts: NDArray[np.int32], weights: Floats) -> Floats:
+    """(T,) the standard error of the sum of w / c over frames drawn from one group, Cochran's."""
+    drawn = counts.shape[1]
+    frames = weights.sum()
+    left = max(0.0, 1 - drawn / frames)
+    if drawn < 2 or not left:
+        return np.zeros(len(counts))
+    error: Floats = frames * (1.0 / counts).std(axis=1, ddof=1) * np.sqrt(left / drawn)
+    return error

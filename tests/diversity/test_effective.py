@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from facecurate.diversity import effective
-from facecurate.diversity.effective import ROUNDING, effective_number, neighbour_counts
+from facecurate.diversity import pairs
+from facecurate.diversity.effective import effective_number, neighbour_counts
+from facecurate.diversity.kernels import ROUNDING
 from facecurate.diversity.tolerance import copy_tolerance
 from facecurate.errors import FacecurateError
 
@@ -72,7 +73,7 @@ def brute(x: np.ndarray, groups: list[str], tau: float) -> np.ndarray:
 def test_counts_equal_brute_force_whatever_the_block(
     block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(effective, "BLOCK", block)
+    monkeypatch.setattr(pairs, "BLOCK", block)
     rng = np.random.default_rng(3)
     x = rng.normal(size=(200, 5)).astype(np.float32)
     groups = [f"s{n}" for n in rng.integers(0, 4, 200)]
