@@ -12,8 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from facecurate import images, storage, tars
-from facecurate.diversity.effective import EffectiveNumber, effective_number
-from facecurate.diversity.intervals import Interval, interval
+from facecurate.diversity.effective import EffectiveNumber, effective
+from facecurate.diversity.intervals import interval
+from facecurate.diversity.pairs import Pairs, compare
 from facecurate.diversity.tolerance import CopyTolerance, copies, copy_tolerance
 from facecurate.encoders import Encoder
 from facecurate.errors import DamagedError, FacecurateError
@@ -22,6 +23,7 @@ from facecurate.pool import Pool
 from facecurate.records import FACE_SCHEMA
 from facecurate.redundancy.frames import Frames, parts_of, read_in_parts
 from facecurate.vectors import read_part, vectors_pool
+from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset
 
 SAMPLE = 500  # faces on which the tolerance is measured
@@ -32,15 +34,22 @@ Points = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
-    """One encoder's view. at: the effective number at tau_copy; curve: at ``CURVE`` tolerances."""
+class View:
+    """What one encoder makes of the frames.
+
+    pairs: one pass at tau_copy, tau_label where there are labels, and along the curve; effective:
+    the effective numbers at all of these.
+    """
 
     encoder: Encoder
     vectors: NDArray[np.float16]
     copy: CopyTolerance
-    at: EffectiveNumber
-    curve: EffectiveNumber
-    over_people: Interval | None
+    pairs: Pairs
+    effective: EffectiveNumber
+
+    def at(self, tau: float) -> int:
+        """The place of one of the tolerances."""
+        return int(np.flatnonzero(self.effective.taus == tau)[0])
 
 
 def vectors_of(dataset: Dataset, frames: Frames, encoder: Encoder) -> NDArray[np.float16]:
@@ -117,51 +126,75 @@ def calibrate(
     return copy_tolerance(encoder.encode(sample, points), copied)
 
 
-def measure(dataset: Dataset, frames: Frames, encoder: Encoder) -> Encoded:
-    """N_eff at the tolerance and along the curve, with an interval over people if there are any."""
+def measure(
+    dataset: Dataset,
+    frames: Frames,
+    encoder: Encoder,
+    *,
+    across: bool,
+    progress: Progress = silent,
+) -> View:
+    """Calibrates the encoder on the data and compares all frames. across: groups too, for leaks."""
     vectors = vectors_of(dataset, frames, encoder)
     chosen = sample_of(frames)
     copy = calibrate(encoder, crops_of(dataset, frames, chosen), points_of(dataset, frames, chosen))
-    codes, names = frames.groups
-    groups = [names[code] for code in codes]
-    at = effective_number(vectors, groups, [copy.tau])
-    curve = effective_number(vectors, groups, taus(copy.tau))
-    people = frames.unit == "subject" and len(at.groups) > 1
-    return Encoded(encoder, vectors, copy, at, curve, interval(at.d0[0]) if people else None)
+    asked = sorted({copy.tau, *curve_of(copy.tau)}, reverse=True)
+    pairs = compare(
+        vectors,
+        frames.structure,
+        asked,
+        leak_tau=copy.tau if across else None,
+        across=across,
+        progress=progress,
+    )
+    return View(encoder, vectors, copy, pairs, effective(pairs))
 
 
-def taus(copy: float) -> list[float]:
+def curve_of(copy: float) -> list[float]:
     """The tolerances of the curve, from a tenth of tau_copy's distance to fifty times it."""
     far = max(1 - copy, 1e-4)
     return [float(tau) for tau in 1 - far * np.geomspace(0.1, min(50.0, 1 / far), CURVE)]
 
 
-def told(encoded: Encoded, frames: Frames) -> dict[str, Any]:
+def told(view: View, frames: Frames) -> dict[str, Any]:
     """The numbers of one encoder as they stand in the JSON."""
-    at, curve = encoded.at, encoded.curve
-    effective = float(at.total0[0])
+    found = view.effective
+    copy = view.at(view.copy.tau)
     return {
-        "encoder": encoded.encoder.name,
-        "n_eff": effective,
-        "ratio": len(frames) / effective,
-        "orders": _orders(at.total0[0], at.total1[0], at.total2[0]),
-        "interval": asdict(encoded.over_people) if encoded.over_people else None,
-        "tolerance": asdict(encoded.copy),
+        "encoder": view.encoder.name,
+        "copy": {**counted_at(view, frames, view.copy.tau), **asdict(view.copy)},
         "curve": {
-            "tau": curve.taus.tolist(),
-            "n_eff": curve.total0.tolist(),
-            "order1": curve.total1.tolist(),
-            "order2": curve.total2.tolist(),
+            "tau": found.taus.tolist(),
+            "n_eff": found.total0.tolist(),
+            "order1": found.total1.tolist(),
+            "order2": found.total2.tolist(),
+            "standard_error": found.error0.tolist(),
         },
+        "compared": len(view.pairs.rows),
         "per_group": [
             {"group": group, "frames": int(count), "n_eff": float(value)}
-            for group, count, value in zip(at.groups, at.frames, at.d0[0], strict=True)
+            for group, count, value in zip(found.groups, found.frames, found.d0[copy], strict=True)
         ],
     }
 
 
-def _orders(*values: float) -> dict[str, float]:
-    return {str(order): float(value) for order, value in enumerate(values)}
+def counted_at(view: View, frames: Frames, tau: float) -> dict[str, Any]:
+    """N_eff at one tolerance: orders 0, 1 and 2, frames for one, the interval over people."""
+    found, at = view.effective, view.at(tau)
+    people = view.pairs.groups.unit == "subject"
+    over = interval(found.d0[at]) if people else None
+    return {
+        "n_eff": float(found.total0[at]),
+        "ratio": len(frames) / float(found.total0[at]),
+        "orders": {
+            "0": float(found.total0[at]),
+            "1": float(found.total1[at]),
+            "2": float(found.total2[at]),
+        },
+        "interval": asdict(over) if over else None,
+        "standard_error": float(found.error0[at]),
+        "tau": tau,
+    }
 
 
 def names_of(encoders: Sequence[Encoder]) -> list[dict[str, str]]:

@@ -46,21 +46,6 @@ class Frames:
     def __len__(self) -> int:
         return len(self.part)
 
-    @property
-    def unit(self) -> str:
-        """What a group is: ``subject`` where every frame has one, else ``sequence``, else all."""
-        for unit in ("subject", "sequence"):
-            if len(self) and (getattr(self.structure, unit) != UNKNOWN).all():
-                return unit
-        return "dataset"
-
-    @property
-    def groups(self) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-        """(N,) the code of each frame's group, and the groups' names."""
-        if self.unit == "dataset":
-            return np.zeros(len(self), np.int32), ("all",)
-        return getattr(self.structure, self.unit), getattr(self.structure, f"{self.unit}_names")
-
     def key(self, i: int) -> str:
         """The key of frame ``i``."""
         return str(self.keys[int(i)].as_py())

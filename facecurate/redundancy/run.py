@@ -12,10 +12,12 @@ from facecurate.encoders import Encoder
 from facecurate.errors import RefusedError
 from facecurate.pool import Pool, digests_of, table_is_current, write_part
 from facecurate.redundancy import encoded as encoding
+from facecurate.redundancy.beside import beside, plain
 from facecurate.redundancy.frames import Frames, read_frames
 from facecurate.redundancy.page import report_page
 from facecurate.redundancy.rates import frame_rate
 from facecurate.redundancy.sentence import sentence
+from facecurate.redundancy.shown import shown_of
 from facecurate.stats import Stats
 from facecurate.vectors import vectors_pool
 from facecurate.workers import Progress, silent
@@ -75,8 +77,11 @@ def redundancy_report(
             dataset.url, STEM, tool="redundancy-report", settings=settings, inputs=inputs
         ) as part:
             part.stats = Stats.of("faces", [None] * len(frames))
-            part.result = _measured(dataset, frames, (encoder, *others), say, progress)
-            part.write("html", report_page(part.result))
+            result, main = _measured(dataset, frames, (encoder, *others), say, progress)
+            shown = shown_of(dataset, frames, main, result)
+            keys = {key for rows in shown.rows.values() for row in rows for key in row.keys}
+            part.result = {**result, "keys": sorted(keys)}
+            part.write("html", report_page(part.result, shown))
         return part.stats.noted(taken_over or "", part.result["sentence"]).with_facts(
             result=part.result
         )
@@ -88,28 +93,30 @@ def _measured(
     encoders: Sequence[Encoder],
     say: Callable[[str], None],
     progress: Progress,
-) -> dict[str, Any]:
-    """Every number that the page shows."""
-    stages = len(encoders)
-    views = []
-    for i, one in enumerate(encoders):
-        progress(i, stages)
-        views.append(encoding.told(encoding.measure(dataset, frames, one), frames))
-        say(f"encoder {one.name}: {views[-1]['n_eff']:,.0f} distinct frames")
-    progress(stages, stages)
-    structure = frames.structure
+) -> tuple[dict[str, Any], encoding.View]:
+    """Every number that the page shows, and the view of the first encoder."""
+    views: list[encoding.View] = []
+    for one in encoders:
+        view = encoding.measure(dataset, frames, one, across=not views, progress=progress)
+        views.append(view)
+        copied = view.effective.total0[view.at(view.copy.tau)]
+        say(f"encoder {one.name}: {copied:,.0f} distinct frames")
+    main = views[0]
     result = {
         "dataset": dataset.name,
         "rendered": frames.rendered,
         "frames": len(frames),
-        "unit": frames.unit,
-        "groups": len(views[0]["per_group"]),
-        "people": len(structure.subject_names),
-        "sequences": len(structure.sequence_names),
-        **views[0],
-        "others": views[1:],
+        "unit": main.pairs.groups.unit,
+        "groups": len(main.effective.groups),
+        "people": len(frames.structure.subject_names),
+        "sequences": len(frames.structure.sequence_names),
+        **encoding.told(main, frames),
+        "others": [encoding.told(view, frames) for view in views[1:]],
+        **beside(frames, main),
     }
-    return {"sentence": sentence(result), **result}
+    say("labels, time and spectrum measured")
+    finished: dict[str, Any] = plain({"sentence": sentence(result), **result})
+    return finished, main
 
 
 def _refuse_identity(encoder: Encoder) -> None:

@@ -7,16 +7,26 @@ from typing import Any
 
 from facecurate.text import counted
 
+SEES = 0.70
+"""AUROC from which an encoder is taken to see the labels."""
+
+APART = 1.5
+"""By so much encoders may differ after calibration before the first screen says so."""
+
 
 def sentence(result: Mapping[str, Any]) -> str:
     """What the report comes to."""
-    frames, effective = result["frames"], result["n_eff"]
-    between = _between(result["interval"])
-    whole = f"{result['dataset']}: {frames:,} frames{of(result)}"
-    return (
-        f"{whole} are {effective:,.0f}{between} distinct frames where a re-compressed copy cannot "
-        f"be told apart ({frames / effective:.1f} frames for one)"
-    )
+    begin = f"{result['dataset']}: {counted(result['frames'], 'frame')}{of(result)}."
+    parts = [
+        "At the tolerance where a re-compressed copy cannot be told apart they are "
+        f"{count(result['copy'])} distinct frames"
+    ]
+    if result.get("label"):
+        parts.append(
+            f"at the tolerance where {result['label']['what']} agree they are "
+            f"{count(result['label'])}"
+        )
+    return f"{begin} {'; '.join(parts)}."
 
 
 def of(result: Mapping[str, Any]) -> str:
@@ -28,5 +38,8 @@ def of(result: Mapping[str, Any]) -> str:
     return ""
 
 
-def _between(interval: Mapping[str, Any] | None) -> str:
-    return f" [{interval['low']:,.0f}, {interval['high']:,.0f}]" if interval else ""
+def count(found: Mapping[str, Any]) -> str:
+    """Such as ``1,210 [980, 1,493]``."""
+    between = found["interval"]
+    told = f" [{between['low']:,.0f}, {between['high']:,.0f}]" if between else ""
+    return f"{found['n_eff']:,.0f}{told}"
