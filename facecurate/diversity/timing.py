@@ -41,6 +41,11 @@ class Timings:
     pooled: tuple[Timing, ...]
     single: tuple[Timing, ...]
 
+    @property
+    def interval(self) -> float:
+        """Frames between which no variable is correlated any more; 1 where none ever changes."""
+        return max([one.inside.interval for one in self.pooled if one.inside.time > 0], default=1.0)
+
     def to_arrow(self) -> pa.Table:
         """One row a variable and sequence, ``sequence`` null where all are pooled."""
         rows = [_line(timing) for timing in (*self.pooled, *self.single)]
