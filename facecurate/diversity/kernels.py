@@ -176,3 +176,33 @@ def crossers(
                     i[found], j[found] = r, c
                     found += 1
     return found, len(block), 0
+
+
+@compiled
+def agreeing(
+    block: Any, chosen: Any, left: int, asked: Any, sequence: Any, frame: Any, reach: Any,
+    values: Any, least: float, edges: Any, equal: Any, different: Any,
+) -> None:  # fmt: skip
+    """Counts pairs far enough apart by distance, apart those whose values differ by ``least``.
+
+    A pair of two asked frames is counted once. Values: (M, A) without gaps.
+    """
+    for r in range(len(block)):
+        i = chosen[r]
+        for c in range(block.shape[1]):
+            j = left + c
+            if i == j or (asked[j] and j < i):
+                continue
+            if sequence[i] == sequence[j] and sequence[i] >= 0:
+                if frame[i] < 0 or frame[j] < 0:
+                    continue
+                if abs(frame[i] - frame[j]) <= max(reach[i], reach[j]):
+                    continue
+            b = max(0, min(level(1.0 - block[r, c], edges), len(edges) - 1) - 1)
+            differs = False
+            for a in range(values.shape[1]):
+                differs |= abs(values[i, a] - values[j, a]) >= least
+            if differs:
+                different[b] += 1
+            else:
+                equal[b] += 1

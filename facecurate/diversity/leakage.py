@@ -60,6 +60,8 @@ class Leakage(Tabular):
 
 def leakage(pairs: Pairs, structure: Structure) -> Leakage | None:
     """Leakage from one pass with ``across``; None where fewer than two splits have frames."""
+    if not pairs.across:
+        raise ValueError("leakage needs a pass over frames of different groups: across=True")
     present = np.unique(structure.split[structure.split != UNKNOWN])
     if len(present) < 2:
         return None

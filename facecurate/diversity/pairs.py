@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,8 +51,8 @@ class Pairs:
     ascending, all N where the pass was exact; counts: (T, M) c_i, the frames of its group within
     tau of a frame, itself included; earlier: (4, M) and crossing: (M,), how many of the taus, from
     the loosest on, are reached by an earlier frame (of the same sequence, the same group, the same
-    split, another group) and by any frame of another split; crossings: pairs between splits; across: whether
-    frames of different groups were compared.
+    split, another group) and by any frame of another split; crossings: pairs between splits;
+    across: whether frames of different groups were compared.
     """
 
     taus: NDArray[np.float64]
@@ -79,7 +80,8 @@ class Pairs:
 
     def within(self, tau: float) -> NDArray[np.int32]:
         """(M,) c_i at one of the taus."""
-        return self.counts[self._place(tau)]
+        counts: NDArray[np.int32] = self.counts[self._place(tau)]
+        return counts
 
     def reached(self, levels: NDArray[np.int16], tau: float) -> NDArray[np.bool_]:
         """(M,) whether the nearest frame, as levels of ``earlier`` or ``crossing``, is within."""
@@ -198,7 +200,7 @@ class _Pass:
 
     def told(self, taus: NDArray[np.float64], groups: Grouping) -> Pairs:
         """The result, in the order of rows instead of places."""
-        histogram = sum(lane.histogram[self.asked] for lane in self.all_lanes)
+        histogram = np.sum([lane.histogram[self.asked] for lane in self.all_lanes], axis=0)
         crossing = np.max([lane.crossing[self.asked] for lane in self.all_lanes], axis=0)
         reaching = np.cumsum(histogram[:, ::-1], axis=1)[:, ::-1]  # at a level or above it
         places_of = np.argsort(np.argsort(taus))  # of each tau among the ascending ones
@@ -273,6 +275,7 @@ class _Tile:
             )  # fmt: skip
             i, j = lane.i[:found], lane.j[:found]
             total += found
+            cosine: NDArray[Any]
             if kind is torch.float32:
                 cosine = block[i, j]
             elif total > _ROOM // 2:
@@ -296,13 +299,12 @@ class _Tile:
         return block
 
 
-def _steps(limits: NDArray[np.float32], kind: torch.dtype) -> NDArray[np.float32]:
+def _steps(limits: NDArray[np.float32], kind: torch.dtype) -> NDArray[Any]:
     """(T + 1,) what an entry of a block must reach to rise above each level, in its own type."""
     if kind is torch.float32:
         return np.append(limits, np.float32(np.inf))
     steps = [products.proposing(float(limit)) for limit in limits]
-    told: NDArray[np.float32] = np.array([*steps, np.iinfo(np.int16).max], np.int16)
-    return told
+    return np.array([*steps, np.iinfo(np.int16).max], np.int16)
 
 
 @contextmanager
