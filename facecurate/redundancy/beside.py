@@ -19,13 +19,12 @@ from facecurate.diversity.leakage import leakage, listed
 from facecurate.diversity.levels import level_counts
 from facecurate.diversity.runs import label_runs
 from facecurate.diversity.shares import share_by_group, shares
-from facecurate.diversity.spectral import principal_components, spectral_diversity
+from facecurate.diversity.spectral import spectral_diversity
 from facecurate.diversity.structure import UNKNOWN, Labels
 from facecurate.diversity.timing import Timings, timings
 from facecurate.redundancy.encoded import View
 from facecurate.redundancy.frames import Frames
 
-COMPONENTS = 3
 PAIRS = 24  # leaking pairs that are shown and listed
 
 
@@ -33,7 +32,7 @@ def beside(frames: Frames, view: View) -> dict[str, Any]:
     """The tables of the report, each as columns; None where the source does not give them."""
     labels, structure = frames.labels, frames.structure
     coded = labels is not None and labels.levels
-    moving = components(frames, view)
+    moving = view.moving
     tables = (
         [moving] if labels is None else [timings(structure, labels.names, labels.values), moving]
     )
@@ -50,12 +49,6 @@ def beside(frames: Frames, view: View) -> dict[str, Any]:
         "events": columns(events(structure, labels).to_arrow()) if coded and labels else None,
         "levels": _levels(frames, view) if coded else None,
     }
-
-
-def components(frames: Frames, view: View) -> Timings:
-    """The time constants of the vectors' first principal components."""
-    found = principal_components(view.vectors, COMPONENTS)
-    return timings(frames.structure, [f"component {k + 1}" for k in range(found.shape[1])], found)
 
 
 def _pooled(found: Timings) -> pa.Table:

@@ -26,7 +26,7 @@ def tolerance_curve(result: Mapping[str, Any]) -> str:
         axes.axhline(result["frames"], color=GREY, linewidth=1)
         axes.text(distance[0], result["frames"], " all frames", va="bottom", color=GREY)
         for name, colour in (("copy", RED), ("label", GOLD)):
-            if result.get(name):
+            if result[name]:
                 _mark(axes, result[name], f"tau_{name}", colour)
         axes.set(
             xscale="log", yscale="log", xlabel="tolerance, 1 - cosine", ylabel="distinct frames"
@@ -63,22 +63,24 @@ def _plain(axis: Any) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+_OTHER = "of another person"
+_COLUMNS = {"sequence": "sequence", "subject": "person", "split": "split", "other": _OTHER}
+
+
 def near_curve(result: Mapping[str, Any]) -> str:
     """The share of near duplicates in four columns against the tolerance, as SVG."""
     near = result["near"]
     distance = [max(1 - tau, _FLOOR) for tau in near["tau"]]
-    names = {
-        "sequence": "of the same sequence",
-        "subject": f"of the same {result['unit']}",
-        "split": "of the same split",
-        "other": "of another person",
-    }
+    shown: dict[tuple[float, ...], list[str]] = {}
+    for column, told in _COLUMNS.items():
+        if all(value is not None for value in near[column]):
+            shown.setdefault(tuple(near[column]), []).append(told)
     with figure(7.0, 2.6) as (axes, svg):
-        for (column, told), colour in zip(names.items(), (BLUE, RED, GOLD, GREY), strict=True):
-            if any(value is not None for value in near[column]):
-                axes.plot(distance, [100 * v for v in near[column]], color=colour, label=told)
+        for (values, names), colour in zip(shown.items(), (BLUE, RED, GOLD, GREY), strict=False):
+            label = "of the same " + ", ".join(names) if names != [_OTHER] else _OTHER
+            axes.plot(distance, [100 * v for v in values], color=colour, label=label)
         axes.axvline(max(1 - result["copy"]["tau"], _FLOOR), color=RED, linestyle="--", linewidth=1)
-        if result.get("label"):
+        if result["label"]:
             label = max(1 - result["label"]["tau"], _FLOOR)
             axes.axvline(label, color=GOLD, linestyle="--", linewidth=1)
         axes.set(

@@ -14,20 +14,32 @@ from numpy.typing import NDArray
 from facecurate import images, storage, tars
 from facecurate.diversity.effective import EffectiveNumber, effective
 from facecurate.diversity.intervals import interval
+from facecurate.diversity.label_pairs import label_pairs
+from facecurate.diversity.label_tolerance import (
+    LabelSight,
+    LabelTolerance,
+    label_sight,
+    label_tolerance,
+)
 from facecurate.diversity.pairs import Pairs, compare
+from facecurate.diversity.spectral import principal_components
+from facecurate.diversity.timing import Timings, timings
 from facecurate.diversity.tolerance import CopyTolerance, copies, copy_tolerance
+from facecurate.diversity.variance import variance_by_group
 from facecurate.encoders import Encoder
 from facecurate.errors import DamagedError, FacecurateError
 from facecurate.faces.align import crop_points
 from facecurate.pool import Pool
 from facecurate.records import FACE_SCHEMA
 from facecurate.redundancy.frames import Frames, parts_of, read_in_parts
+from facecurate.redundancy.probing import checked, labelled
 from facecurate.vectors import read_part, vectors_pool
 from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset
 
 SAMPLE = 500  # faces on which the tolerance is measured
 CURVE = 24  # points of the curve N_eff(tau)
+COMPONENTS = 3  # whose time constants are measured
 JITTER = 0.5  # crop pixels, standard deviation
 
 Points = NDArray[np.float32]
@@ -37,13 +49,17 @@ Points = NDArray[np.float32]
 class View:
     """What one encoder makes of the frames.
 
-    pairs: one pass at tau_copy, tau_label where there are labels, and along the curve; effective:
-    the effective numbers at all of these.
+    moving: time constants of the vectors' first principal components; label: None without labels;
+    sight: what the encoder sees of these, None where they have no levels; pairs: one pass at
+    tau_copy, tau_label and along the curve; effective: the effective numbers at all of these.
     """
 
     encoder: Encoder
     vectors: NDArray[np.float16]
+    moving: Timings
     copy: CopyTolerance
+    label: LabelTolerance | None
+    sight: LabelSight | None
     pairs: Pairs
     effective: EffectiveNumber
 
@@ -138,7 +154,10 @@ def measure(
     vectors = vectors_of(dataset, frames, encoder)
     chosen = sample_of(frames)
     copy = calibrate(encoder, crops_of(dataset, frames, chosen), points_of(dataset, frames, chosen))
-    asked = sorted({copy.tau, *curve_of(copy.tau)}, reverse=True)
+    moving = components(frames, vectors)
+    label, sight = _labels(frames, vectors, apart(frames, moving))
+    marked = {copy.tau} | ({label.tau} if label and label.tau is not None else set())
+    asked = sorted({*marked, *curve_of(copy.tau)}, reverse=True)
     pairs = compare(
         vectors,
         frames.structure,
@@ -147,7 +166,35 @@ def measure(
         across=across,
         progress=progress,
     )
-    return View(encoder, vectors, copy, pairs, effective(pairs))
+    return View(encoder, vectors, moving, copy, label, sight, pairs, effective(pairs))
+
+
+def components(frames: Frames, vectors: NDArray[np.float16]) -> Timings:
+    """The time constants of the vectors' first principal components."""
+    found = principal_components(vectors, COMPONENTS)
+    return timings(frames.structure, [f"component {k + 1}" for k in range(found.shape[1])], found)
+
+
+def apart(frames: Frames, moving: Timings) -> NDArray[np.float64]:
+    """(N,) frames beyond which two of a sequence are compared: the correlation time.
+
+    At most a quarter of the sequence: a time that is not reliable would leave no pairs.
+    """
+    length = np.bincount(frames.structure.sequence + 1)[frames.structure.sequence + 1]
+    return np.asarray(np.minimum(moving.interval, length / 4), np.float64)
+
+
+def _labels(
+    frames: Frames, vectors: NDArray[np.float16], reach: NDArray[np.float64]
+) -> tuple[LabelTolerance | None, LabelSight | None]:
+    """tau_label and the check, from pairs further apart than ``reach`` frames."""
+    labels = frames.labels
+    if labels is None:
+        return None, None
+    if not labels.levels:
+        return label_tolerance(labels, None), None
+    pairs = label_pairs(vectors, frames.structure, labels, reach)
+    return label_tolerance(labels, pairs), label_sight(pairs)
 
 
 def curve_of(copy: float) -> list[float]:
@@ -163,6 +210,9 @@ def told(view: View, frames: Frames) -> dict[str, Any]:
     return {
         "encoder": view.encoder.name,
         "copy": {**counted_at(view, frames, view.copy.tau), **asdict(view.copy)},
+        "label": _label(view, frames),
+        "label_reason": view.label.reason if view.label else "",
+        "check": _check(view, frames),
         "curve": {
             "tau": found.taus.tolist(),
             "n_eff": found.total0.tolist(),
@@ -175,6 +225,31 @@ def told(view: View, frames: Frames) -> dict[str, Any]:
             {"group": group, "frames": int(count), "n_eff": float(value)}
             for group, count, value in zip(found.groups, found.frames, found.d0[copy], strict=True)
         ],
+    }
+
+
+def _label(view: View, frames: Frames) -> dict[str, Any] | None:
+    if view.label is None or view.label.tau is None:
+        return None
+    far = float(np.median(apart(frames, view.moving)))
+    found = {**asdict(view.label), "supported": view.label.supported, "apart_frames": far}
+    return {**found, **counted_at(view, frames, view.label.tau)}
+
+
+def _check(view: View, frames: Frames) -> dict[str, Any] | None:
+    """Whether the encoder sees the labels, and how much of what it sees is who is there."""
+    share = variance_by_group(view.vectors, frames.structure.subject)
+    data = labelled(frames, view.vectors)
+    if view.sight is None and share is None:
+        return None
+    over = view.sight.interval if view.sight else None
+    return {
+        "auroc": view.sight.auroc if view.sight else None,
+        "auroc_interval": asdict(over) if over else None,
+        "pairs_equal": int(view.sight.equal.sum()) if view.sight else 0,
+        "pairs_different": int(view.sight.different.sum()) if view.sight else 0,
+        "probe": checked(data, view.encoder.name) if data else None,
+        "subject_variance": share,
     }
 
 

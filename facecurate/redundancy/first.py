@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from facecurate.redundancy.sentence import APART, SEES, count
+from facecurate.redundancy.sentence import APART, SEES, blind, count
 from facecurate.report.page import Section, Table
 
 
 def warnings(result: Mapping[str, Any]) -> list[str]:
     """What must be read before the numbers; nothing if all is well."""
     found = []
-    check = result.get("check")
-    if check and check["auroc"] is not None and check["auroc"] < SEES:
+    if blind(result):
         found.append(
-            f"This encoder does not see the labels: distances of {result['encoder']} separate pairs "
-            f"of frames of one person with equal labels from those with different ones with AUROC "
-            f"{check['auroc']:.2f}, and {SEES:.2f} is needed. No headline is given; take another "
-            "--encoder (shape+hog needs no download)."
+            f"This encoder does not see the labels: by the distances of {result['encoder']}, pairs "
+            "of frames of one person with equal labels are told from those with different ones "
+            f"with AUROC {result['check']['auroc']:.2f}, and {SEES:.2f} is needed. No headline is "
+            "given; take another --encoder (shape+hog needs no download)."
         )
     for name in ("copy", "label"):
         found += _apart(result, name)
@@ -52,20 +51,22 @@ def encoder_table(result: Mapping[str, Any]) -> Section:
         )
         for one in every
     ]
-    head = ("encoder", "1 - tau_copy", "N_copy", "1 - tau_label", "N_label", "AUROC", "ICC",
+    head = ("encoder", "1 - tau_copy", "N_copy", "1 - tau_label", "N_label", "AUROC", "probe",
             "by person")  # fmt: skip
     words = ["The first encoder counts; the range over the others is a second bracket, no error."]
     if len(every) > 1:
         words.append(_range(every))
-    if not result.get("check"):
+    if result["label_reason"]:
+        words.append(f"No tau_label: {result['label_reason']}.")
+    if not result["check"] or result["check"]["auroc"] is None:
         words.append(
             "These frames have no labels that could tell whether an encoder sees expression."
         )
     else:
         words.append(
             "AUROC: how well distance separates pairs of frames of one person with equal labels "
-            "from pairs with different ones. ICC: of a ridge probe on people left out. By person: "
-            "share of the vectors' variance that lies between people."
+            "from pairs with different ones. Probe: ICC (CCC of valence and arousal) of a ridge on "
+            "people left out. By person: share of the vectors' variance that lies between people."
         )
     return Section("Which encoder sees what", paragraphs=words, table=Table(head, rows))
 
@@ -80,8 +81,11 @@ def _range(every: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _check(check: Mapping[str, Any] | None) -> tuple[str, str, str]:
-    def number(name: str) -> str:
-        value = check.get(name) if check else None
+    def number(value: float | None) -> str:
         return "-" if value is None else f"{value:.2f}"
 
-    return number("auroc"), number("icc"), number("subject_variance")
+    if not check:
+        return "-", "-", "-"
+    probe = check["probe"] or {}
+    score = probe.get("icc", probe.get("ccc"))
+    return number(check["auroc"]), number(score), number(check["subject_variance"])

@@ -53,6 +53,7 @@ def _sections(result: Mapping[str, Any], shown: Shown) -> Iterator[Section]:
         yield Section("Read this first", paragraphs=told)
     yield _curve(result)
     yield encoder_table(result)
+    yield _measured(result)
     if shown.timeline:
         yield _timeline(result, shown)
     if shown.rows["runs"]:
@@ -75,41 +76,53 @@ _EDGES = (
 
 
 def _curve(result: Mapping[str, Any]) -> Section:
-    misses = ", ".join(f"{k} {100 * v:.2f} %" for k, v in result["copy"]["misses"].items())
-    orders = ", ".join(f"{v:,.0f}" for v in result["copy"]["orders"].values())
+    within = (
+        "Nothing says who is in a frame or which belong together: each was compared with all."
+        if result["unit"] == "dataset"
+        else f"Frames are compared within each {result['unit']}, and the sums are added."
+    )
     return Section(
         "Distinct frames against the tolerance",
         svg=tolerance_curve(result),
-        caption="Order 0 counts states, order 2 weighs them by how often they come. Dashed lines: "
-        "the tolerances measured on this data; bars: intervals over people.",
-        paragraphs=[
-            f"tau_copy: {result['copy']['copies']:,} copies of this dataset's own faces, compressed "
-            f"again, shifted by a pixel, made brighter or darker; share missed: {misses}. Orders 0, "
-            f"1 and 2 at it: {orders}.",
-            f"Frames are compared within each {result['unit']} and the sums are added."
-            if result["unit"] != "dataset"
-            else "Frames are compared with all others: nothing says who is in them or which belong "
-            "together.",
-            *_sampled(result),
-        ],
+        caption="Order 0 counts states, order 2 weighs them by how often they come. Dashed: the "
+        f"tolerances measured on this data; bars: intervals over people. {within}",
     )
 
 
-def _sampled(result: Mapping[str, Any]) -> list[str]:
-    if result["compared"] == result["frames"]:
-        return []
-    return [
-        f"{result['compared']:,} frames, drawn by chance, were compared with all {result['frames']:,}; "
-        f"standard error of N_copy {result['copy']['standard_error']:,.1f}."
+def _measured(result: Mapping[str, Any]) -> Section:
+    copy, label = result["copy"], result["label"]
+    misses = ", ".join(f"{k} {100 * v:.2f} %" for k, v in copy["misses"].items())
+    told = [
+        f"tau_copy, 1 - cosine {1 - copy['tau']:.5f}: {copy['copies']:,} copies of this dataset's "
+        "own faces, compressed again, shifted by a pixel, made brighter or darker; share missed: "
+        f"{misses}. Orders 0, 1 and 2: {_orders(copy)}.",
     ]
+    if label:
+        told.append(
+            f"tau_label, 1 - cosine {1 - label['tau']:.5f}: the loosest at which at most "
+            f"{100 * label['allowed']:g} % of the pairs of one person that lie further apart than "
+            f"{label['apart_frames']:,.0f} frames differ by a level in any unit "
+            f"({label['different']:,} of {label['pairs']:,}). The {100 * label['allowed']:g} % are "
+            f"our convention. Orders 0, 1 and 2: {_orders(label)}."
+        )
+    if result["compared"] < result["frames"]:
+        told.append(
+            f"{result['compared']:,} frames, drawn by chance, were compared with all "
+            f"{result['frames']:,}; standard error of N_copy {copy['standard_error']:,.1f}."
+        )
+    return Section("How the tolerances were measured", paragraphs=told)
+
+
+def _orders(found: Mapping[str, Any]) -> str:
+    return ", ".join(f"{value:,.0f}" for value in found["orders"].values())
 
 
 def _timeline(result: Mapping[str, Any], shown: Shown) -> Section:
     some = f"{shown.lines} of {shown.sequences:,}" if shown.lines < shown.sequences else "All"
     words = (
-        f"{some} sequences, from the most repetitive to the least. Blue: runs of near duplicates at "
-        "tau_copy; pale: frames that stand alone; at the end the share of frames that repeat the "
-        "first of their run."
+        f"{some} sequences, from the most repetitive to the least. Blue: runs of near duplicates "
+        "at tau_copy, dark and light by turns; pale: frames that stand alone; at the end the share "
+        "of frames that repeat the first of their run."
     )
     if result["events"]:
         words += " Yellow, below: frames with a unit coded 3 or more."
@@ -138,8 +151,8 @@ def _near(result: Mapping[str, Any], shown: Shown) -> Iterator[Section]:
     yield Section(
         "Near duplicates",
         svg=near_curve(result),
-        caption="Share of the frames that have an earlier frame within the tolerance. It grows with "
-        "the frame rate: read it beside N_eff, which does not.",
+        caption="Share of the frames that have an earlier frame within the tolerance. It grows "
+        "with the frame rate: read it beside N_eff, which does not.",
     )
     leaks = result["leakage"]
     if leaks is None:

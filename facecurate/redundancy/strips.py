@@ -48,14 +48,17 @@ def edge_rows(frames: Frames, runs: NearRuns, tau: float) -> list[Row]:
     """Where runs end: the first frame of a run and the first that is no longer near it."""
     ended = np.flatnonzero(np.isfinite(runs.edge))
     order = ended[np.argsort(-runs.edge[ended], kind="stable")]
-    rows = []
+    rows: list[int] = []
+    captions: list[str] = []
     for run in list(_of_others(frames, runs, order))[:_EDGES]:
         mine = runs.rows(run)
         after = int(runs.lines.rows[int(runs.first[run]) + len(mine)])
-        cosine = float(runs.edge[run])
-        text = f"Just apart: 1 - cosine {1 - cosine:.5f}, the tolerance is {1 - tau:.5f}"
-        rows.append(_row(frames, [int(mine[0]), after], text))
-    return rows
+        rows += [int(mine[0]), after]
+        captions += [_caption(frames, int(mine[0]), one=False), f"{1 - runs.edge[run]:.5f} away"]
+    keys = [frames.key(row) for row in rows]
+    return (
+        [Row(f"Pairs just apart: the tolerance is {1 - tau:.5f}", keys, captions)] if rows else []
+    )
 
 
 def leak_rows(result: Mapping[str, Any]) -> list[Row]:
@@ -108,11 +111,11 @@ def _row(frames: Frames, rows: Sequence[int], text: str) -> Row:
     return Row(
         f"{text} ({who})" if who and one else text,
         [frames.key(row) for row in rows],
-        [_caption(frames, row, one) for row in rows],
+        [_caption(frames, row, one=one) for row in rows],
     )
 
 
-def _caption(frames: Frames, row: int, one: bool) -> str:
+def _caption(frames: Frames, row: int, *, one: bool) -> str:
     structure = frames.structure
     code, number = int(structure.sequence[row]), int(structure.frame[row])
     frame = f"{number:,}" if number >= 0 else ""

@@ -30,9 +30,9 @@ def _runs(result: Mapping[str, Any]) -> Section:
     runs = result["runs"]
     words = (
         f"{counted(runs['labelled'], 'labelled frame')}: {counted(runs['runs'], 'run')} of "
-        f"unchanged labels, {counted(runs['distinct'], 'different label vector')}. The longest run has "
-        f"{counted(runs['longest_frames'], 'frame')}. This floor needs no encoder and depends on "
-        "the coders alone."
+        f"unchanged labels, {counted(runs['distinct'], 'different label vector')}. The longest run "
+        f"has {counted(runs['longest_frames'], 'frame')}. This floor needs no encoder and depends "
+        "on the coders alone."
     )
     lost = f"{runs['untimed']:,} of the frames lie in no sequence." if runs["untimed"] else ""
     return Section("Label runs", paragraphs=[line for line in (words, lost) if line])

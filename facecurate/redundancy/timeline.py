@@ -14,7 +14,9 @@ from facecurate.text import printable
 MOST = 30  # sequences
 WIDTH, LEFT, RIGHT, ROW, HEAD = 900, 130, 70, 16, 22
 _BAR = 10
-_FAINT, _RUN, _MARK, _LOUD, _INK = "#dbe7f1", "#2f6f9f", "#b5482f", "#e0a33a", "#1c2430"
+_FAINT, _RUN, _NEXT, _MARK, _LOUD, _INK = (
+    "#e6edf3", "#2f6f9f", "#7fb0d3", "#b5482f", "#e0a33a", "#1c2430",
+)  # fmt: skip
 
 Floats = NDArray[np.float64]
 
@@ -78,7 +80,8 @@ def _row(line: Line, top: int, scale: float) -> list[str]:
         f"<title>{name}</title></text>",
         f'<rect x="{LEFT}" y="{top}" width="{line.length * scale:.1f}" height="{_BAR}" '
         f'fill="{_FAINT}"/>',
-        _bars(line.runs, top, _BAR, scale, _RUN),
+        _bars(line.runs[::2], top, _BAR, scale, _RUN),
+        _bars(line.runs[1::2], top, _BAR, scale, _NEXT),
         _bars(line.loud, top + _BAR, 2, scale, _LOUD),
         _marks(line.marks, top, scale),
         f'<text x="{LEFT + line.length * scale + 5:.1f}" y="{top + _BAR - 1}" '
