@@ -1,8 +1,8 @@
 """Chosen subsets against stride and stratified random, on rendered face video with coded units.
 
 People are dealt out anew in each draw; strategies choose inside the people trained on by vectors of
-one encoder, a ridge probe on the spatial features learns what was chosen, and everybody else's
-frames are the test. The table of paired differences goes to standard output.
+one encoder, a ridge probe on oriented gradients less each person's mean learns what was chosen, and
+everybody else's frames are the test. The table of paired differences goes to standard output.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from _redundancy_faces import Frames
 from numpy.typing import NDArray
 
 from facecurate.choose.candidates import Candidates
-from facecurate.choose.compare import Arm, Comparison, compare
+from facecurate.choose.compare import Arm, Comparison, Difference, compare
 from facecurate.choose.strategies import BASELINES, STRATEGIES
 from facecurate.choose.thinning import usual_spacing
 from facecurate.diversity.structure import Labels, Structure
-from facecurate.probes.narrow import narrow
+from facecurate.probes.narrow import impersonal, narrow
 from facecurate.records import AU_NUMBERS
 from facecurate.shares import Fraction
 
 FPS = 10.0
-SHARES = (1.0, 2.0, 5.0)
+ONE, TWO, FIVE = (Fraction(percent=share) for share in (1.0, 2.0, 5.0))
 MEASURES = {"icc": "ICC", "recall": "recall >= 3", "kept": "events", "kept_rare": "events >= 3"}
 
 
@@ -56,48 +56,51 @@ def drawn(quick: bool, workers: int, folder: str | None) -> Frames:
         return _redundancy_faces.draw(place, **size, fps=FPS, seed=0, workers=workers)
 
 
+def arms() -> list[Arm]:
+    """Every strategy at 1 and 2 %, and the baselines at 5 %."""
+    both = [Arm(name, share) for name in STRATEGIES for share in (ONE, TWO)]
+    return both + [Arm(name, FIVE) for name in BASELINES]
+
+
 def figures(
     machine: str, *, quick: bool = False, workers: int = 0, folder: str | None = None
 ) -> list[Figure]:
-    """Differences in ICC of every strategy that looks, from stride and from stratified random."""
+    """ICC of every strategy that looks, against the baselines, by vectors of two encoders."""
     frames = drawn(quick, workers, folder)
-    draws = 3 if quick else 10
-    arms = [Arm(s, Fraction(percent=share)) for s in STRATEGIES for share in SHARES]
+    read = impersonal(frames.hog, frames.person)
     told: list[Figure] = []
-    for name in ("dct", "hog"):
-        vectors = narrow(getattr(frames, name))
+    for name, vectors in (("dct", narrow(frames.dct)), ("hog", read)):
         of = candidates(frames, vectors)
-        found = compare(of, narrow(frames.hog), arms, draws=draws)
-        print(f"\nchosen by {name}, spacing {of.spacing:.1f} frames, probe on hog, {draws} draws")
+        found = compare(of, read, arms(), draws=3 if quick else 10)
+        print(f"\nchosen by {name}, one frame in {of.spacing:.1f} kept, {found.draws} draws")
         print("\n".join(table(found)))
         told += _figures(found, name, machine)
     return told
 
 
 def table(found: Comparison) -> Iterator[str]:
-    """Means of every arm, and its differences from the baselines at its size; * where clear."""
+    """Means of every arm, then what it has more than the baselines; * where clear.
+
+    Intervals (95 %) over draws, and for tests also over resampled people.
+    """
     means = found.means()
-    yield "arm".ljust(18) + "".join(f"{MEASURES[m]:>14}" for m in means)
+    yield "arm".ljust(36) + "".join(f"{told:>44}" for told in MEASURES.values())
     for a, arm in enumerate(found.arms):
-        yield str(arm).ljust(18) + "".join(f"{means[m][a]:14.4f}" for m in means)
+        yield str(arm).ljust(36) + "".join(f"{means[m][a]:44.3f}" for m in MEASURES)
     for arm in found.arms:
-        others = [Arm(b, arm.fraction) for b in BASELINES if b != arm.strategy]
-        if arm.fraction.percent == 1.0:
-            others.append(Arm("stratified", Fraction(percent=5.0)))
-        for other in others:
-            yield f"{arm} - {other}: " + ", ".join(_differences(found, arm, other))
+        if arm.fraction != FIVE:
+            others = [Arm(name, arm.fraction) for name in BASELINES if name != arm.strategy]
+            for other in [*others, Arm("stratified", FIVE)] if arm.fraction == ONE else others:
+                gained = found.difference(arm, other)
+                cells = "".join(f"{_told(gained[m]):>44}" for m in MEASURES)
+                yield f"{arm} - {other}".ljust(36) + cells
 
 
-def _differences(found: Comparison, arm: Arm, other: Arm) -> Iterator[str]:
-    for measure, one in found.difference(arm, other).items():
-        people = "" if np.isnan(one.people_low) else (
-            f" people [{one.people_low:+.4f}, {one.people_high:+.4f}]"
-        )  # fmt: skip
-        star = "*" if one.clear else ""
-        yield (
-            f"{MEASURES[measure]} {one.mean:+.4f}{star} draws [{one.low:+.4f}, {one.high:+.4f}]"
-            + people
-        )
+def _told(one: Difference) -> str:
+    ends = f"[{one.low:+.3f}, {one.high:+.3f}]"
+    if not np.isnan(one.people_low):
+        ends += f" [{one.people_low:+.3f}, {one.people_high:+.3f}]"
+    return f"{one.mean:+.3f}{'*' if one.clear else ' '} {ends}"
 
 
 def _figures(found: Comparison, vectors: str, machine: str) -> Iterator[Figure]:
@@ -109,8 +112,8 @@ def _figures(found: Comparison, vectors: str, machine: str) -> Iterator[Figure]:
             other = Arm(baseline, arm.fraction)
             label = f"{arm} by {vectors}, against {baseline}"
             yield Figure(label, icc[arm], "ICC", None, icc[other], machine)
-        if arm.fraction.percent == 1.0:
-            random = Arm("stratified", Fraction(percent=5.0))
+        if arm.fraction == ONE:
+            random = Arm("stratified", FIVE)
             label = f"{arm} by {vectors}, against {random}"
             yield Figure(label, icc[arm], "ICC", 1.0, icc[random], machine)
 

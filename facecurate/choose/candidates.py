@@ -86,6 +86,13 @@ def structure_of(structure: Structure, rows: Rows) -> Structure:
     return replace(structure, **{name: getattr(structure, name)[rows] for name in columns})
 
 
+def to_train_on(structure: Structure) -> Rows:
+    """The rows of the split ``train``; all rows of a source that has no such split."""
+    if "train" not in structure.split_names:
+        return np.arange(len(structure.split))
+    return np.flatnonzero(structure.split == structure.split_names.index("train"))
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """Rows of the candidates in the order in which they were chosen: a smaller set is a prefix.

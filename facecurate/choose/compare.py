@@ -57,6 +57,11 @@ class Comparison:
     kept: Floats
     kept_rare: Floats
 
+    @property
+    def draws(self) -> int:
+        """How many."""
+        return int(self.sums.shape[1])
+
     def values(self, weights: Floats | None = None) -> dict[str, Floats]:
         """(A, D) ICC and recall of rare levels, means over units; (B, A, D) for (B, G) weights."""
         if weights is None:

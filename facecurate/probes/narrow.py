@@ -1,4 +1,4 @@
-"""Wide features made narrow: principal axes of a sample, without a look at any label."""
+"""Features made ready for a probe, without a look at any label."""
 
 from __future__ import annotations
 
@@ -28,3 +28,16 @@ def narrow(
     turn = np.ascontiguousarray(axes[:width].T)
     starts = range(0, len(features), _SAMPLE)
     return np.concatenate([(features[s : s + _SAMPLE] - mean) @ turn for s in starts])
+
+
+def impersonal(features: NDArray[np.float32], person: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(N, d) less the mean of each person's frames: what a face does, not what it is like.
+
+    Person-specific normalisation, as Baltrušaitis, Mahmoud and Robinson (FG 2015) use it for action
+    units. It needs who is in a frame, of the people tested on too, and no label.
+    """
+    made = np.array(features, np.float32)
+    for who in np.unique(person):
+        mine = person == who
+        made[mine] -= made[mine].mean(axis=0, dtype=np.float64).astype(np.float32)
+    return made

@@ -1,5 +1,6 @@
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -8,12 +9,12 @@ from worlds import candidates, unit
 
 from facecurate import storage
 from facecurate.choose import facility
-from facecurate.choose.candidates import Candidates
+from facecurate.choose.candidates import Candidates, to_train_on
 from facecurate.choose.centres import k_centre
 from facecurate.choose.listing import file_name, listing, read_listing
 from facecurate.choose.strategies import BASELINES, NEEDS_LABELS, STRATEGIES
 from facecurate.choose.stride import turned
-from facecurate.choose.thinning import tiers
+from facecurate.choose.thinning import tiers, usual_spacing
 from facecurate.errors import FacecurateError
 from facecurate.shares import Fraction
 
@@ -50,6 +51,14 @@ def test_candidates_stand_in_the_order_of_their_keys():
     of = labelled()
     with pytest.raises(ValueError, match="in the order of their keys"):
         Candidates(of.keys[::-1], of.vectors, of.structure)
+
+
+def test_frames_of_a_training_split_alone_are_chosen_from_where_there_is_one():
+    whole = labelled([4, 3]).structure
+    assert to_train_on(whole).tolist() == list(range(7))
+    split = np.array([0, 1, 1, -1, 0, 1, 0], np.int32)
+    parted = replace(whole, split=split, split_names=("test", "train"))
+    assert to_train_on(parted).tolist() == [1, 2, 5]
 
 
 def test_the_stratified_choice_gives_everybody_their_share_of_every_prefix():
@@ -212,3 +221,15 @@ def test_a_list_may_be_text(tmp_path):
     url = str(tmp_path / "few.txt")
     storage.write_atomic(url, b"b_000\na_000\n\n")
     assert read_listing(url) == ["b_000", "a_000"]
+
+
+def test_the_usual_spacing_is_that_of_the_quickest_component_and_a_second_at_most():
+    of = candidates([4000])
+    rng = np.random.default_rng(0)
+    series = np.zeros((4000, 2))
+    for t in range(1, 4000):
+        series[t] = [0.5, 0.99] * series[t - 1] + rng.normal(size=2)
+    series = (series / series.std(axis=0) * [1, 4]).astype(np.float32)
+    assert 3 <= usual_spacing(series, of.structure) <= 5  # (1 + .5) / (1 - .5), rounded up
+    assert usual_spacing(series[:, 1:], of.structure) == 20  # not 199: the rate is 20
+    assert usual_spacing(np.ones((4000, 2), np.float32), of.structure) == 20

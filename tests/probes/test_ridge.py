@@ -5,7 +5,7 @@ from facecurate import metrics
 from facecurate.errors import FacecurateError
 from facecurate.probes import moments, ridge
 from facecurate.probes.folds import splits
-from facecurate.probes.narrow import narrow
+from facecurate.probes.narrow import impersonal, narrow
 from facecurate.probes.neighbours import nearest_mean
 
 
@@ -136,3 +136,10 @@ def test_narrow_features_keep_the_distances_that_the_wide_ones_had():
         wide = np.linalg.norm(flat[i] - flat[j])
         assert np.linalg.norm(kept[i] - kept[j]) == pytest.approx(wide, rel=1e-4)
     assert abs(narrow(flat.astype(np.float32)).mean()) < 1e-6
+
+
+def test_what_a_person_is_like_is_taken_away():
+    features = np.array([[1, 5], [9, 9], [3, 5], [9, 1]], np.float32)
+    made = impersonal(features, np.array([0, 1, 0, 1]))
+    assert made.tolist() == [[-1, 0], [0, 4], [1, 0], [0, -4]]
+    assert features[0, 0] == 1
