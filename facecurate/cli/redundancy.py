@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,11 @@ from facecurate.cli.state import State, common, redo_option, worker_count, worke
 from facecurate.faces import DETECTORS
 
 if TYPE_CHECKING:
+    from facecurate.shares import Fraction
     from facecurate.workspace import Dataset
+
+STRATEGIES = ("stride", "stratified", "random", "k-centre", "facility", "label-aware")
+"""Those of ``facecurate.choose``, which is not loaded for ``--help``; a test compares the two."""
 
 
 @click.command("redundancy-report", short_help="How many distinct frames a dataset holds.")
@@ -42,6 +47,28 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0, min_open=True),
     help="Frames a second, where the source does not say.",
 )
+@click.option(
+    "--subset-size",
+    "subset_sizes",
+    multiple=True,
+    metavar="PERCENT",
+    help="Write the keys of so many frames, such as 2% or '1310 frames', as subset-2pct.parquet.",
+)
+@click.option(
+    "--strategy",
+    type=click.Choice(STRATEGIES),
+    help="How these are chosen.  [default: stride, without an order stratified]",
+)
+@click.option(
+    "--learning-curve",
+    is_flag=True,
+    help="Train probes on shares of the frames and people; with --subset-size compare strategies.",
+)
+@click.option(
+    "--minutes-per-frame",
+    type=click.FloatRange(min=0, min_open=True),
+    help="What labelling one frame takes: the page then has a plan with hours.",
+)
 @workers_option
 @redo_option
 @common
@@ -54,6 +81,7 @@ def redundancy_report(
     detector: str | None,
     workers: int | None,
     redo: bool,
+    subset_sizes: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Measure how redundant a set of faces is, before training on it.
@@ -69,9 +97,11 @@ def redundancy_report(
     Example:
       facecurate redundancy-report mine
       facecurate redundancy-report disfa --encoder dct --encoder shape+hog
+      facecurate redundancy-report disfa --learning-curve --subset-size 2% --minutes-per-frame 3
       facecurate redundancy-report recordings/ --detector dlib --fps 25
     """
     began = time.monotonic()
+    options["subset_sizes"] = tuple(_size(text) for text in subset_sizes)
     count = worker_count(workers)
     dataset = _made_ready(state, name, root, detector, count)
     from facecurate.embed import embed
@@ -103,6 +133,28 @@ def redundancy_report(
         return stats.noted(f"see {dataset.path('redundancy.html')}", f"{seconds:,.0f} s in all")
 
     state.run(dataset, "faces", work)
+
+
+def _size(text: str) -> Fraction:
+    """``2%`` or ``1310 frames``. Raises UsageError; a bare number has two readings."""
+    from facecurate.errors import UsageError
+    from facecurate.shares import Fraction, parse_fraction
+    from facecurate.text import printable
+
+    if match := re.fullmatch(r"\s*(\d{1,9})\s*frames?\s*", text):
+        return Fraction(labels=int(match[1]))
+    if re.fullmatch(r"\s*\d*\.?\d+\s*", text):
+        number = float(text)
+        percent = 100 * number if number < 1 else number
+        count = f"'{number:g} frames'" if number >= 1 else "'50 frames'"
+        raise UsageError(
+            f"--subset-size {text.strip()} can mean two things: write {percent:g}%, or {count}"
+        )
+    if not text.strip().endswith("%"):
+        raise UsageError(
+            f"--subset-size '{printable(text, 40)}' is no size: write 2% or '1310 frames'"
+        )
+    return parse_fraction(text)
 
 
 def _made_ready(

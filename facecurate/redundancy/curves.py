@@ -89,3 +89,21 @@ def near_curve(result: Mapping[str, Any]) -> str:
         axes.set_ylim(0, 101)
         axes.legend(frameon=False, loc="best")
     return svg[0]
+
+
+def learning_curve(curve: Mapping[str, Any]) -> str:
+    """The score on unseen people against the frames trained on, a line a share of people."""
+    with figure(7.0, 3.2) as (axes, svg):
+        people = list(dict.fromkeys(cell["people"] for cell in curve["cells"]))
+        for percent, colour in zip(people, (GREY, GOLD, BLUE), strict=False):
+            cells = [c for c in curve["cells"] if c["people"] == percent and c["value"] is not None]
+            trained = [cell["trained"] for cell in cells]
+            axes.plot(trained, [c["value"] for c in cells], "o-", color=colour, markersize=3,
+                      label=f"{percent:g} % of the people")  # fmt: skip
+            if percent == people[-1] and all(c["low"] is not None for c in cells):
+                ends = [c["low"] for c in cells], [c["high"] for c in cells]
+                axes.fill_between(trained, *ends, color=colour, alpha=0.15, linewidth=0)
+        axes.set(xscale="log", xlabel="frames trained on", ylabel=f"{curve['score'].upper()}")
+        axes.legend(frameon=False, loc="lower right")
+        _plain(axes.xaxis)
+    return svg[0]

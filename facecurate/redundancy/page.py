@@ -9,6 +9,7 @@ from typing import Any
 from facecurate.redundancy.curves import near_curve, tolerance_curve
 from facecurate.redundancy.first import encoder_table, warnings
 from facecurate.redundancy.limits import limits
+from facecurate.redundancy.smaller import smaller
 from facecurate.redundancy.strips import Row
 from facecurate.redundancy.tables import tables
 from facecurate.report.page import Section, Strip, Table, render_page
@@ -54,6 +55,7 @@ def _sections(result: Mapping[str, Any], shown: Shown) -> Iterator[Section]:
     yield _curve(result)
     yield encoder_table(result)
     yield _measured(result)
+    yield from smaller(result, [strip(row, shown) for row in shown.rows["kept"]])
     if shown.timeline:
         yield _timeline(result, shown)
     if shown.rows["runs"]:
@@ -126,8 +128,9 @@ def _timeline(result: Mapping[str, Any], shown: Shown) -> Section:
     )
     if result["events"]:
         words += " Yellow, below: frames with a unit coded 3 or more."
-    if result.get("subset"):
-        words += f" Red: the frames of {result['subset']['file']}."
+    if result["subsets"]:
+        smallest = min(result["subsets"], key=lambda one: int(one["frames"]))
+        words += f" Red: the frames of {smallest['file']}."
     return Section("Sequences in time", svg=shown.timeline, caption=words)
 
 

@@ -14,7 +14,7 @@ from facecurate.choose.kept import Kept, kept
 from facecurate.choose.verdict import redundant_in_frames
 from facecurate.diversity.structure import UNKNOWN
 from facecurate.encoders import ENCODERS
-from facecurate.probes.narrow import narrow
+from facecurate.probes.narrow import WIDE, impersonal, narrow
 from facecurate.redundancy.frames import Frames
 from facecurate.workers import Progress, silent
 
@@ -31,7 +31,10 @@ USUAL = 10.0
 
 
 def labelled(frames: Frames, vectors: NDArray[np.float16]) -> Labelled | None:
-    """The frames of people with labels; None without any, or with fewer people than folds."""
+    """The frames of people with labels; None without any, or with fewer people than folds.
+
+    Each person's mean is taken away, of the people tested on too: labels do not enter it.
+    """
     labels, subject = frames.labels, frames.structure.subject
     if labels is None:
         return None
@@ -40,10 +43,10 @@ def labelled(frames: Frames, vectors: NDArray[np.float16]) -> Labelled | None:
     codes, person = np.unique(subject[rows], return_inverse=True)
     if len(codes) < CHECKED.folds:
         return None
-    widest = max(16, int(np.sqrt(ROOM / 8 / len(codes))))
+    widest = max(16, min(WIDE, int(np.sqrt(ROOM / 8 / len(codes)))))
     return Labelled(
         keys=tuple(frames.keys.take(rows).to_pylist()),
-        features=narrow(vectors[rows].astype(np.float32), width=min(1024, widest)),
+        features=impersonal(narrow(vectors[rows].astype(np.float32), width=widest), person),
         targets=labels.values[rows],
         person=person.astype(np.int64),
         people=tuple(frames.structure.subject_names[code] for code in codes),
