@@ -66,13 +66,16 @@ class Centre:
 
     def __init__(self, rows: Rows) -> None:
         count, starts = len(rows.vectors), range(0, len(rows.vectors), _ROWS)
-        parts = [np.arange(start, min(start + _ROWS, count)) for start in starts]
+        parts = [slice(start, start + _ROWS) for start in starts]
         sums = np.zeros(rows.vectors.shape[1])
         for part in parts:
-            sums += _unit(rows, part).sum(axis=0, dtype=np.float64)
+            sums += rows.inverse[part] @ np.asarray(rows.vectors[part], np.float32)
         self.mean = (sums / max(count, 1)).astype(np.float32)
-        rests = (((_unit(rows, part) - self.mean) ** 2).sum(axis=1).max() for part in parts)
-        self.greatest = float(max(rests, default=0.0))
+        along = [
+            np.asarray(rows.vectors[p], np.float32) @ self.mean * rows.inverse[p] for p in parts
+        ]
+        least = min((float(part.min()) for part in along), default=0.0)
+        self.greatest = 1.0 - 2.0 * least + float(self.mean @ self.mean) + 1e-5  # |x - m|^2
 
 
 class Near:
