@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facecurate.diversity import kernels
+from facecurate.diversity.cosines import Block
 from facecurate.diversity.places import Index, Places
 from facecurate.similar import products
 from facecurate.similar.products import Rows
-
-LISTED = 100_000
-"""Pairs that are listed; all are counted."""
 
 _ROOM = 1 << 16
 
@@ -23,10 +22,10 @@ class Crossings:
     """Pairs of frames of different splits at or above a cosine.
 
     tau: the cosine; i, j: (P,) rows of the listed pairs, i of the split that comes first by its
-    code, and cosine: (P,), the nearest first, at most ``LISTED``; counts: (2, K, K) how many pairs
-    there are of split a and split b (a < b), of different groups and of the same group. exact:
-    False where a sample was compared with all frames; then counts are estimates and the list
-    holds the pairs of the sample.
+    code, and cosine: (P,), the nearest first, at most as many as were asked for; counts:
+    (2, K, K) how many pairs there are of split a and split b (a < b), of different groups and of
+    the same group. exact: False where a sample was compared with all frames; then counts are
+    estimates and the list holds the pairs of the sample.
     """
 
     tau: float
@@ -51,7 +50,7 @@ class Listed:
 
     def __init__(
         self, rows: Rows, at: Places, tau: float, splits: int, weight: NDArray[np.float64],
-        cap: int = LISTED,
+        cap: int,
     ) -> None:  # fmt: skip
         self.rows, self.at, self.tau, self.splits, self.cap = rows, at, tau, splits, cap
         self.weight = weight
@@ -64,23 +63,24 @@ class Listed:
         """Another one, to add to this one later."""
         return Listed(self.rows, self.at, self.tau, self.splits, self.weight, self.cap)
 
-    def scan(self, block: NDArray[np.float32], mine: Index, left: int, mirror: bool) -> bool:
-        """Adds the pairs of a block; False, and nothing is added, if bfloat16 proposes too many."""
-        exact = block.dtype == np.float32
+    def scan(self, block: Block, slack: float, mine: Index, left: int, mirror: bool) -> bool:
+        """Adds the pairs of a block, whose entries may be wrong by ``slack``.
+
+        False, and nothing is added, if that proposes too many.
+        """
         limit = np.float32(self.tau - kernels.ROUNDING)
-        least = limit if exact else products.proposing(float(limit))
         i, j = np.empty(_ROOM, np.int64), np.empty(_ROOM, np.int64)
         row, column = 0, 0
         while row < len(block):
             found, row, column = kernels.crossers(
-                block, mine, left, mirror, least, self.at.split, row, column, i, j
-            )
-            if not exact and row < len(block):
+                block, mine, left, mirror, limit - np.float32(slack), self.at.split, row, column,
+                i, j,
+            )  # fmt: skip
+            if slack and row < len(block):
                 return False
             ours, theirs = mine[i[:found]], left + j[:found]
-            if exact:
-                cosine = block[i[:found], j[:found]].astype(np.float64)
-            else:
+            cosine: NDArray[Any] = block[i[:found], j[:found]]
+            if slack:
                 cosine = products.cosines(self.rows, self.at.row[ours], self.at.row[theirs])
             near = cosine >= limit
             self._enter(ours[near], theirs[near], cosine[near])
@@ -92,16 +92,16 @@ class Listed:
         self._list(other.i, other.j, other.cosine)
 
     def told(self, exact: bool) -> Crossings:
-        """What was found; the cosines of the list in float64, from the vectors themselves."""
+        """What was found."""
         self._prune()
-        pairs = np.unique(np.stack([self.i, self.j]), axis=1)  # a sample meets a pair twice
-        cosine = products.cosines(self.rows, pairs[0], pairs[1])
+        pairs, first = np.unique(np.stack([self.i, self.j]), axis=1, return_index=True)
+        cosine = self.cosine[first]  # each pair once: a sample meets some of them twice
         order = np.lexsort((pairs[1], pairs[0], -cosine))
         return Crossings(
             self.tau, pairs[0][order], pairs[1][order], cosine[order], self.counts, exact
         )
 
-    def _enter(self, ours: Index, theirs: Index, cosine: NDArray[np.float64]) -> None:
+    def _enter(self, ours: Index, theirs: Index, cosine: NDArray[Any]) -> None:
         """Counts pairs of places and lists the rows of those that are near enough."""
         turn = self.at.split[ours] > self.at.split[theirs]
         first, second = np.where(turn, theirs, ours), np.where(turn, ours, theirs)
@@ -109,8 +109,9 @@ class Listed:
         kind = (same * self.splits + self.at.split[first]) * self.splits + self.at.split[second]
         counts = np.bincount(kind, self.weight[ours], minlength=self.counts.size)
         self.counts += counts.reshape(self.counts.shape)
-        near = cosine >= self.floor
-        self._list(self.at.row[first[near]], self.at.row[second[near]], cosine[near])
+        near = cosine >= self.floor - kernels.ROUNDING
+        i, j = self.at.row[first[near]], self.at.row[second[near]]
+        self._list(i, j, products.cosines(self.rows, i, j))
 
     def _list(self, i: Index, j: Index, cosine: NDArray[np.float64]) -> None:
         self.i, self.j = np.concatenate([self.i, i]), np.concatenate([self.j, j])

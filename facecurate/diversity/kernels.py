@@ -37,6 +37,15 @@ def level(value: Any, limits: Any) -> int:
 
 
 @compiled
+def widened(bits: Any, ours: Any, theirs: Any, out: Any) -> None:
+    """(R, C) bits of bfloat16 in float32, plus what each row, (R,), and each column, (C,), adds."""
+    for r in range(bits.shape[0]):
+        for c in range(bits.shape[1]):
+            word = np.uint32(np.uint32(np.uint16(bits[r, c])) << np.uint32(16))
+            out[r, c] = word.view(np.float32) + ours[r] + theirs[c]
+
+
+@compiled
 def inside(
     block: Any, rows: Any, left: int, mirror: bool, limits: Any, group: Any, sequence: Any,
     split: Any, histogram: Any, reached: Any, crossing: Any,
@@ -96,8 +105,8 @@ def rising(
 ) -> tuple[int, int, int]:  # fmt: skip
     """Pairs of different groups that may raise a level; resumes at ``row``, ``column``.
 
-    steps: (T + 1,) what an entry of the block must reach at least to rise above each level; the
-    last one, that nothing reaches. Writes rows and columns of the block to i and j. Returns how
+    steps: (T + 1,) what an entry of the block must reach at least to rise above each level,
+    infinite for the last one. Writes rows and columns of the block to i and j. Returns how
     many, and where to go on when they are full.
     """
     found, columns, never = 0, block.shape[1], steps[-1]

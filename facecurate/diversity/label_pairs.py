@@ -10,16 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from facecurate.diversity import kernels
-from facecurate.diversity.pairs import BLOCK, usable
+from facecurate.diversity.blocks import BLOCK
+from facecurate.diversity.cosines import Exact, usable
 from facecurate.diversity.places import Grouping, Index, grouping, places
 from facecurate.diversity.structure import Labels, Structure
 from facecurate.errors import FacecurateError
-from facecurate.similar import products
-from facecurate.similar.products import Product, Rows, Vectors
+from facecurate.similar.products import Rows, Vectors
 
 ASKED = 400
 """Frames of each group that are compared with all others of it."""
@@ -85,17 +84,17 @@ def _count(
     members: Index, chosen: Index, found: LabelPairs, code: int,
 ) -> None:  # fmt: skip
     """Enters the pairs of one group: places ``chosen`` in its ``members`` with all of these."""
-    product = Product(len(chosen), BLOCK, torch.float32)
     if not len(chosen):
         return
+    cosines = Exact(rows, BLOCK)
     asked = np.full(len(members), False)
     asked[chosen] = True
-    first = products.unit(rows, members[chosen], torch.float32)
+    first = cosines.prepared(members[chosen])
     about = (structure.sequence[members], structure.frame[members], reach[members])
     coded = np.ascontiguousarray(values[members])
     for left in range(0, len(members), BLOCK):
-        others = products.unit(rows, members[left : left + BLOCK], torch.float32)
+        others = cosines.prepared(members[left : left + BLOCK])
         kernels.agreeing(
-            product.of(first, others), chosen, left, asked, *about, coded, LEVEL, EDGES,
+            cosines.of(first, others), chosen, left, asked, *about, coded, LEVEL, EDGES,
             found.equal[code], found.different[code],
         )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facecurate.diversity.pairs import usable
+from facecurate.diversity.cosines import usable
 from facecurate.diversity.structure import UNKNOWN, Codes
 from facecurate.similar.products import Vectors
 

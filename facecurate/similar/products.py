@@ -65,13 +65,10 @@ def precision() -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
-def unit(rows: Rows, chosen: Index, kind: torch.dtype | None = None) -> torch.Tensor:
-    """(R, D) the chosen vectors at length 1, zeros where they have none.
-
-    In ``precision()``, or in float32 or bfloat16 if ``kind`` says so.
-    """
+def unit(rows: Rows, chosen: Index) -> torch.Tensor:
+    """(R, D) the chosen vectors at length 1, zeros where they have none, in ``precision()``."""
     dimension = rows.vectors.shape[1]
-    if (kind or precision()) is torch.float32:
+    if precision() is torch.float32:
         whole = np.asarray(rows.vectors[chosen], np.float32) * rows.inverse[chosen, None]
         whole[rows.inverse[chosen] == 0] = 0
         return torch.from_numpy(whole)
@@ -87,8 +84,8 @@ def unit(rows: Rows, chosen: Index, kind: torch.dtype | None = None) -> torch.Te
 class Product:
     """Reuses one block of memory for products of at most ``rows`` by ``columns``."""
 
-    def __init__(self, rows: int, columns: int, kind: torch.dtype | None = None) -> None:
-        self._room = torch.empty(rows * columns, dtype=kind or precision())
+    def __init__(self, rows: int, columns: int) -> None:
+        self._room = torch.empty(rows * columns, dtype=precision())
 
     def of(self, a: torch.Tensor, b: torch.Tensor) -> Any:
         """(R, C) the cosines of the rows of two tensors from ``unit``, valid until the next call.
@@ -123,14 +120,6 @@ def above(block: Any, similarity: float) -> Iterator[tuple[Index, Index]]:
         found, row, column = _above(block, limit, row, column, i, j)
         if found:
             yield i[:found].copy(), j[:found].copy()
-
-
-def proposing(similarity: float) -> np.int16:
-    """The least bits, as int16, of a bfloat16 entry whose cosine may be at or above this one."""
-    least = similarity - SLACK[torch.bfloat16]
-    if least <= 0:
-        return np.int16(np.iinfo(np.int16).min)  # below 0 the order of the bits turns round
-    return np.int16(torch.tensor(least, dtype=torch.bfloat16).view(torch.int16).item() - 1)
 
 
 def cosines(rows: Rows, i: Index, j: Index) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from planted import calibrated, seen, states, structure
 
-from facecurate.diversity import pairs
+from facecurate.diversity import blocks
 from facecurate.diversity.effective import (
     effective,
     effective_frames,
@@ -58,7 +58,7 @@ def brute(x: np.ndarray, groups: list[str], tau: float) -> np.ndarray:
 def test_counts_equal_brute_force_whatever_the_block(
     block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pairs, "BLOCK", block)
+    monkeypatch.setattr(blocks, "BLOCK", block)
     rng = np.random.default_rng(3)
     x = rng.normal(size=(200, 5)).astype(np.float32)
     groups = [f"s{n}" for n in rng.integers(0, 4, 200)]
