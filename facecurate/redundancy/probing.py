@@ -14,12 +14,15 @@ from facecurate.choose.kept import Kept, kept
 from facecurate.choose.verdict import redundant_in_frames
 from facecurate.diversity.structure import UNKNOWN
 from facecurate.encoders import ENCODERS
-from facecurate.probes.narrow import WIDE, impersonal, narrow
+from facecurate.probes.narrow import impersonal, narrow
 from facecurate.redundancy.frames import Frames
 from facecurate.workers import Progress, silent
 
 FRAMES = 150_000
 """Frames that a probe reads at most, of each person the same share in the order of time."""
+
+WIDTH = 256
+"""Principal axes that a probe reads: a fit costs their number cubed, and there are thousands."""
 
 ROOM = 1 << 29
 """Bytes of everybody's second moments: with many people fewer components are read."""
@@ -43,7 +46,7 @@ def labelled(frames: Frames, vectors: NDArray[np.float16]) -> Labelled | None:
     codes, person = np.unique(subject[rows], return_inverse=True)
     if len(codes) < CHECKED.folds:
         return None
-    widest = max(16, min(WIDE, int(np.sqrt(ROOM / 8 / len(codes)))))
+    widest = max(16, min(WIDTH, int(np.sqrt(ROOM / 8 / len(codes)))))
     return Labelled(
         keys=tuple(frames.keys.take(rows).to_pylist()),
         features=impersonal(narrow(vectors[rows].astype(np.float32), width=widest), person),
