@@ -29,6 +29,11 @@ def _curve(curve: Mapping[str, Any]) -> Section:
         if share is not None
         else f"No smaller share of the frames stays within {curve['margin']:g} {score} of all."
     )
+    if curve["at_share"]["retention"] is None:
+        enough = (
+            f"The probe reads nothing off these vectors ({score} {curve['full']:.2f} on all "
+            "frames), so what fewer frames keep of it says nothing."
+        )
     reason = curve["reason"]
     return Section(
         "Learning curve",
