@@ -1,9 +1,9 @@
 """Labels, time and spectra of a redundancy report: against known truth, and their seconds.
 
 Truth: AR(1) series, whose effective size is n (1 - phi) / (1 + phi), for 27 series of 4,845
-frames (DISFA's size); eight smooth sequences on six dimensions; the package vendi-score. An
-agreement is the smaller of ours / truth and truth / ours. Seconds are for 130,815 frames of 27
-people, 12 action units and vectors of 512 numbers.
+frames (DISFA's size); eight smooth sequences on six dimensions; the package vendi-score. Seconds
+are for 130,815 frames of 27 people, 12 action units and vectors of 512 numbers; beside those of
+spectra stand the ones of the products that they need at least.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ from facecurate.diversity.structure import UNKNOWN, Labels, Structure
 from facecurate.diversity.timing import timings
 
 PEOPLE, FRAMES, UNITS, DIMENSION = 27, 4845, 12, 512
-NEAR = 1 / 1.15
-"""An agreement within 15 %."""
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +36,7 @@ Floats = NDArray[np.float64]
 def figures(quick: bool) -> list[Figure]:
     """All lines of the section."""
     here = machine()
-    sets = 3 if quick else 20
+    sets = 3 if quick else 60
     found = [*_series(sets), *_dimensions(), _vendi(), *_seconds(FRAMES // 10 if quick else FRAMES)]
     return [Figure(*line, here) for line in found]
 
@@ -60,8 +58,10 @@ def _series(sets: int) -> Iterator[Line]:
     for phi in (0.5, 0.9, 0.97):
         truth = PEOPLE * FRAMES * (1 - phi) / (1 + phi)
         sizes = [correlation(_single(_walks(phi, seed))).effective for seed in range(sets)]
-        worst = min(min(size / truth, truth / size) for size in sizes)
-        yield f"AR(1), phi {phi}: worst agreement of {sets} sets", worst, "share", NEAR, None
+        near = np.mean([abs(size / truth - 1) <= 0.15 for size in sizes])
+        what = f"AR(1), phi {phi}: {sets} sets within 15 %"
+        yield what, float(near), "share", 0.95, None
+        yield f"AR(1), phi {phi}: frames", float(np.mean(sizes)), "frames", 0.95, truth
     for phi in (0.99, 0.999):
         walks = [_walks(phi, seed) for seed in range(sets)]
         flagged = np.mean([not correlation(_single(x)).reliable for x in walks])
@@ -94,22 +94,26 @@ WAYS: dict[str, Callable[[Floats], float]] = {
 
 
 def _dimensions() -> Iterator[Line]:
-    """Six dimensions seen in 64, eight sequences of 1,200 smooth frames."""
-    rng, frames, width = np.random.default_rng(0), 1200, 11
+    """Six dimensions seen in 64: sequences that move smoothly, five times eight of them."""
+    made = [_smooth(seed) for seed in range(5)]
+    thin = [intrinsic_dimension(vectors[rows]).two_nn for vectors, rows in made]
+    yield "six dimensions: TwoNN of all", intrinsic_dimension(made[0][0]).two_nn, "", None, 6.0
+    what = "six dimensions: one frame per correlation time"
+    yield what, float(np.mean(thin)), "", 0.9, 6.0
+
+
+def _smooth(seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """(9600, 64) frames of eight sequences, and the rows of those a correlation time apart."""
+    rng, frames, width = np.random.default_rng(seed), 1200, 11
     lift = rng.standard_normal((6, 64)) / np.sqrt(6)
     kernel = np.exp(-0.5 * (np.arange(-4 * width, 4 * width + 1) / width) ** 2)
-    walks = [
-        np.convolve(rng.standard_normal(frames + len(kernel) - 1), kernel, "valid")
-        for _ in range(48)
-    ]
-    latent = np.stack([walk / walk.std() for walk in walks]).reshape(8, 6, frames)
+    noise = rng.standard_normal((8, 6, frames + len(kernel) - 1))
+    walks = np.apply_along_axis(np.convolve, 2, noise, kernel, "valid")
+    latent = walks / walks.std(axis=2, keepdims=True)
     vectors = np.sin(0.7 * latent.transpose(0, 2, 1).reshape(-1, 6) @ lift).astype(np.float32)
     world = _structure(8, frames)
     apart = timings(world, ["1", "2", "3"], principal_components(vectors, 3)).interval
-    plain = intrinsic_dimension(vectors).two_nn
-    thin = intrinsic_dimension(vectors[decimated(world, apart)]).two_nn
-    yield "six dimensions: TwoNN of all frames", plain, "dimensions", None, 6.0
-    yield "six dimensions: one frame per correlation time", thin, "dimensions", 0.85, 6.0
+    return vectors, decimated(world, apart)
 
 
 def _vendi() -> Line:
