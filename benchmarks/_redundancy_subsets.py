@@ -22,7 +22,7 @@ from facecurate.choose.compare import Arm, Comparison, Difference, compare
 from facecurate.choose.strategies import BASELINES, STRATEGIES
 from facecurate.choose.thinning import usual_spacing
 from facecurate.diversity.structure import Labels, Structure
-from facecurate.probes.narrow import impersonal, narrow
+from facecurate.probes.narrow import impersonal
 from facecurate.records import AU_NUMBERS
 from facecurate.shares import Fraction
 
@@ -42,10 +42,9 @@ def candidates(frames: Frames, vectors: NDArray[np.float32]) -> Candidates:
         subject_names=tuple(f"p{who:03d}" for who in range(people)), session_names=(),
         sequence_names=tuple(f"v{who:03d}" for who in range(people)), split_names=(),
     )  # fmt: skip
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     labels = Labels(tuple(f"AU{n}" for n in AU_NUMBERS), frames.labels, levels=True)
-    spacing = usual_spacing(unit, structure)
-    return Candidates(tuple(frames.keys), unit, structure, spacing, frames.sharp, labels)
+    spacing = usual_spacing(vectors, structure)
+    return Candidates(tuple(frames.keys), vectors, structure, spacing, frames.sharp, labels)
 
 
 def drawn(quick: bool, workers: int, folder: str | None) -> Frames:
@@ -69,7 +68,7 @@ def figures(
     frames = drawn(quick, workers, folder)
     read = impersonal(frames.hog, frames.person)
     told: list[Figure] = []
-    for name, vectors in (("dct", narrow(frames.dct)), ("hog", read)):
+    for name, vectors in (("dct", frames.dct), ("hog", frames.hog)):
         of = candidates(frames, vectors)
         found = compare(of, read, arms(), draws=3 if quick else 10)
         print(f"\nchosen by {name}, one frame in {of.spacing:.1f} kept, {found.draws} draws")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facecurate.diversity.structure import UNKNOWN, Labels, Structure
+from facecurate.probes.narrow import impersonal
 from facecurate.shares import hash_place
 
 Rows = NDArray[np.int64]
@@ -16,12 +17,15 @@ Rows = NDArray[np.int64]
 GATE = 5.0
 """Percent of the frames, the worst by quality, that are below the gate."""
 
+FEW = 20
+"""Frames from which a mean tells what a person is like."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """N frames of the people that are trained on, in the order of their keys.
 
-    vectors: (N, d) float32 of length 1; structure: of the same frames; spacing: frames within
+    vectors: (N, d) float32, of any length; structure: of the same frames; spacing: frames within
     which two frames of a sequence are alike (the correlation time), 1 to keep every frame;
     quality: (N,) more is better, NaN where unknown; labels: for strategies that read them.
     """
@@ -57,6 +61,17 @@ class Candidates:
             return np.ones(len(self), bool)
         least = np.nanpercentile(self.quality, GATE)
         return np.asarray(~(self.quality < least))
+
+    def expressions(self) -> NDArray[np.float32]:
+        """(N, d) of length 1: the vectors less what each person is like, so what a face does.
+
+        People of whom there are fewer than ``FEW`` frames are taken together.
+        """
+        _, group, count = np.unique(self.people, return_inverse=True, return_counts=True)
+        group = np.where(count[group] < FEW, -1, group)
+        made = impersonal(self.vectors, group.astype(np.int64))
+        length = np.linalg.norm(made, axis=1, keepdims=True)
+        return np.asarray(made / np.maximum(length, 1e-12), np.float32)
 
     def places(self, unit: str, seed: int) -> Rows:
         """(N,) the place of each frame in a seeded order of their keys."""

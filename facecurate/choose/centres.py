@@ -2,7 +2,8 @@
 
 Farthest-first traversal (Gonzalez, 1985; for data selection Sener and Savarese, ICLR 2018) covers
 with at most twice the best possible radius. It covers space and not density, and takes outliers
-first: so it chooses among one frame a correlation time that passes a quality gate.
+first: so it chooses among one frame a correlation time that passes a quality gate. Distances are
+those of ``Candidates.expressions``, else it would choose people and not what they do.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def k_centre(candidates: Candidates, size: int, seed: int) -> Chosen:
     Tells ``radius``: the largest distance (1 - cosine) of a frame of the last tier used to its
     nearest chosen one, ``radius_all``: of any frame, and ``below_gate``: the share of picks there.
     """
-    vectors, places = candidates.vectors, candidates.places("start", seed)
+    vectors, places = candidates.expressions(), candidates.places("start", seed)
     nearest = np.full(len(candidates), -np.inf, np.float32)  # cosine of the nearest chosen frame
     chosen: list[int] = []
     radius = 0.0

@@ -3,7 +3,8 @@
 f(S) = sum over frames i of the largest similarity of i to a chosen frame, over the edges of a
 nearest-neighbour graph. f is monotone and submodular, so that taking the frame of largest gain,
 again and again, reaches 1 - 1/e of the best (Nemhauser, Wolsey and Fisher, 1978); gains only fall,
-so that most need not be computed again (Minoux, 1978).
+so that most need not be computed again (Minoux, 1978). Similarities are those of
+``Candidates.expressions``.
 """
 
 from __future__ import annotations
@@ -48,11 +49,12 @@ def facility_location(candidates: Candidates, size: int, seed: int) -> Chosen:
     chosen: list[NDArray[np.int64]] = []
     told: dict[str, float] = {}
     left = size
+    vectors = candidates.expressions()
     for rows in tiers(candidates, seed):
         if left <= 0:
             break
         order = np.argsort(candidates.places("ties", seed)[rows])
-        near = graph(candidates.vectors[rows[order]])
+        near = graph(vectors[rows[order]])
         picks, value, bound = greedy(near, min(left, len(rows)))
         told = told or {"objective": value / len(rows), "bound": bound}
         chosen.append(rows[order[picks]])

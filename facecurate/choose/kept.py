@@ -18,6 +18,9 @@ from facecurate.choose.design import MARGINS
 
 Floats = NDArray[np.float64]
 
+LEAST = 5.0
+"""Margins of ICC or CCC that a start must reach: one that reads nothing loses nothing either."""
+
 _CHUNK = 20  # resamples at once
 
 
@@ -73,12 +76,19 @@ class Kept:
         return np.asarray(self.ends(self.losses)[1] <= self.margin)
 
     @property
+    def telling(self) -> bool:
+        """Whether the full score is at least ``LEAST`` margins: else nothing is there to lose."""
+        return self.curve.score == "nme" or self.full >= LEAST * self.margin
+
+    @property
     def smallest(self) -> float | None:
         """The smallest share of everybody's frames, in percent, from which on nothing is lost.
 
-        None if only all frames are as good as all frames.
+        None if only all frames are as good as all frames, or if the curve is not ``telling``.
         """
         found = None
+        if not self.telling:
+            return None
         for share, fine in zip(
             reversed(self.curve.design.frames), self.no_worse[-1, ::-1], strict=True
         ):
@@ -142,6 +152,7 @@ class Kept:
             "full": self.full,
             "per_target": {} if curve.score == "nme" else dict(named),
             "cells": [self.cell(p, f) for p, f in np.ndindex(*self.value.shape)],
+            "telling": self.telling,
             "smallest_share": self.smallest,
             "half_the_people": self.half_the_people(),
         }

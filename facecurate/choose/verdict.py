@@ -43,7 +43,7 @@ def redundant_in_frames(
     gaps = tuple(_gap(a, b) for i, a in enumerate(enough) for b in enough[i + 1 :])
     shares = [k.smallest for k in enough if k.smallest is not None]
     if len(enough) < 2:
-        told = ", ".join(f"{k.curve.start} {_told(k.smallest)}" for k in curves)
+        told = ", ".join(f"{k.curve.start} {_told(k)}" for k in curves)
         reason = f"not shown: {largest:g} % of the frames must be enough for two starts ({told})"
     elif not any(k.curve.start in plain for k in enough):
         reason = "not shown: no start from scratch or from features made by hand agrees"
@@ -56,8 +56,10 @@ def redundant_in_frames(
     return Verdict(False, None, reason, gaps)
 
 
-def _told(share: float | None) -> str:
-    return "needs all" if share is None else f"needs {share:g} %"
+def _told(curve: Kept) -> str:
+    if not curve.telling:
+        return "reads too little to lose any"
+    return "needs all" if curve.smallest is None else f"needs {curve.smallest:g} %"
 
 
 def _gap(one: Kept, other: Kept) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Options:
         )
 
     def beside(self, asked: Mapping[str, Any]) -> Options:
-        """This and what was asked for before, so that nothing that was measured is lost."""
+        """With what was asked for before, so that nothing that was measured is lost."""
         sizes = [*map(str, self.subset_sizes), *asked["subset_sizes"]]
         return replace(
             self,

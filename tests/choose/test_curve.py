@@ -116,6 +116,11 @@ def test_retention_loss_and_the_smallest_share_by_hand():
     assert kept(by_hand([0.59, 0.59, 0.60])).smallest == 1.0
 
 
+def test_a_start_that_reads_nothing_has_nothing_to_lose():
+    assert kept(by_hand([0.09, 0.09, 0.099])).smallest is None
+    assert kept(by_hand([0.09, 0.09, 0.101])).smallest == 1.0
+
+
 def test_nme_is_lost_as_a_share_of_itself():
     found = kept(by_hand([4.2, 4.06, 4.0], score="nme"))
     assert found.loss[0].tolist() == pytest.approx([0.05, 0.015, 0])
@@ -149,7 +154,8 @@ def test_redundancy_needs_two_starts_one_of_them_plain_and_a_gap():
     assert "two starts" in reason(good) and "swav needs 1 %" in reason(good)
     assert "from scratch" in reason(good, poor, plain=("dct",))
     assert "saturated" in reason(good, start("hog", [0.58, 0.59, 0.59]))
-    assert "two starts" in reason(good, start("hog", [0.10, 0.20, 0.59]))
+    assert "hog needs all" in reason(good, start("hog", [0.10, 0.20, 0.59]))
+    assert "hog reads too little" in reason(good, start("hog", [0.04, 0.05, 0.05]))
 
 
 def test_missing_labels_leave_out_their_frames_of_their_target_alone():

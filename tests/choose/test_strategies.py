@@ -103,6 +103,25 @@ def test_frames_without_a_sequence_are_never_thinned():
     assert [rows.tolist() for rows in tiers(of, 0)] == [[0, 1, 2, 3, 4, 5]]
 
 
+def test_expressions_are_what_differs_from_the_person_s_mean():
+    of = candidates([30, 25, 2, 3], dimension=3)
+    shift = np.array([[5, 0, 0], [0, 5, 0], [0, 0, 5], [1, 1, 1]], np.float32)[of.people]
+    shifted = replace(of, vectors=of.vectors + shift).expressions()
+    first = of.people < 2  # of the others there are too few to know them
+    np.testing.assert_allclose(shifted[first], of.expressions()[first], atol=1e-5)
+    mine = of.vectors[:30] - of.vectors[:30].mean(axis=0)
+    np.testing.assert_allclose(shifted[:30], unit(mine), atol=1e-5)
+    few = (of.vectors + shift)[55:]
+    np.testing.assert_allclose(shifted[55:], unit(few - few.mean(axis=0)), atol=1e-5)
+
+
+def test_frames_that_never_differ_can_be_chosen_from():
+    of = replace(candidates([30]), vectors=np.ones((30, 2), np.float32))
+    assert not of.expressions().any()
+    assert len(set(STRATEGIES["k-centre"].choose(of, 9, 0).rows.tolist())) == 9
+    assert len(set(STRATEGIES["facility"].choose(of, 9, 0).rows.tolist())) == 9
+
+
 def chords(vectors):
     return np.sqrt(np.maximum(0, 2 - 2 * vectors @ vectors.T))
 
@@ -110,7 +129,7 @@ def chords(vectors):
 @pytest.mark.parametrize("seed", range(5))
 def test_k_centre_is_within_twice_the_best_radius(seed):
     of = candidates([11], dimension=3, seed=seed)
-    apart = chords(of.vectors.astype(np.float64))
+    apart = chords(of.expressions().astype(np.float64))
     for size in (1, 2, 3, 4):
         chosen = k_centre(of, size, seed)
         ours = apart[:, chosen.rows].min(axis=1).max()
