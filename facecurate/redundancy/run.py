@@ -108,7 +108,7 @@ def redundancy_report(
             result = _stored(dataset)
             if options.answered_by(result["asked"]) and _lists_are_there(dataset, result):
                 stats = Pool(dataset.url).info(STEM).stats
-                return stats.noted(result["sentence"], "the report was up to date").with_facts(
+                return stats.noted(_told(result), "the report was up to date").with_facts(
                     result=result
                 )
             options = options.beside(result["asked"])
@@ -124,7 +124,7 @@ def redundancy_report(
                 storage.write_atomic(dataset.path(subset.name), subset.data)
             part.write("html", report_page(part.result, shown))
         files = [f"see {dataset.path(subset.name)}" for subset in lists]
-        return part.stats.noted(taken_over or "", part.result["sentence"], *files).with_facts(
+        return part.stats.noted(taken_over or "", _told(part.result), *files).with_facts(
             result=part.result
         )
 
@@ -212,6 +212,11 @@ def _refuse_identity(encoder: Encoder) -> None:
             f"{encoder.name} is trained to ignore expression and would count about one frame a "
             "person: use --encoder dct or a run of your own"
         )
+
+
+def _told(result: Mapping[str, Any]) -> str:
+    """The sentence as a remark among others."""
+    return str(result["sentence"]).removesuffix(".")
 
 
 def _lists_are_there(dataset: Dataset, result: Mapping[str, Any]) -> bool:
