@@ -48,6 +48,12 @@ STRATEGIES = ("stride", "stratified", "random", "k-centre", "facility", "label-a
     help="Frames a second, where the source does not say.",
 )
 @click.option(
+    "--labels",
+    metavar="FILE",
+    help="A table (CSV, TSV, Parquet) with source and any of subject, session, sequence, split, "
+    "frame, AU1 ..., valence, arousal.",
+)
+@click.option(
     "--subset-size",
     "subset_sizes",
     multiple=True,

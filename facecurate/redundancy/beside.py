@@ -37,7 +37,7 @@ def beside(frames: Frames, view: View) -> dict[str, Any]:
         [moving] if labels is None else [timings(structure, labels.names, labels.values), moving]
     )
     return {
-        "near": columns(shares(view.pairs, structure).to_arrow()),
+        "near": {**columns(shares(view.pairs, structure).to_arrow()), "group": _near(view)},
         "near_by_group": share_by_group(view.pairs, view.copy.tau).tolist(),
         "leakage": _leaks(frames, view),
         "timing": columns(pa.concat_tables([_pooled(table) for table in tables])),
@@ -49,6 +49,14 @@ def beside(frames: Frames, view: View) -> dict[str, Any]:
         "events": columns(events(structure, labels).to_arrow()) if coded and labels else None,
         "levels": _levels(frames, view) if coded else None,
     }
+
+
+def _near(view: View) -> list[float]:
+    """The share of frames with an earlier one of their group, at each tolerance."""
+    frames = view.effective.frames / view.effective.frames.sum()
+    order = [view.pairs.groups.names.index(name) for name in view.effective.groups]
+    taus = view.pairs.taus.tolist()
+    return [float(share_by_group(view.pairs, tau)[order] @ frames) for tau in taus]
 
 
 def _pooled(found: Timings) -> pa.Table:

@@ -64,19 +64,28 @@ def _plain(axis: Any) -> None:
 
 
 _OTHER = "of another person"
-_COLUMNS = {"sequence": "sequence", "subject": "person", "split": "split", "other": _OTHER}
+_COLUMNS = {
+    "sequence": "sequence",
+    "subject": "person",
+    "split": "split",
+    "other": _OTHER,
+    "group": "set",
+}
 
 
 def near_curve(result: Mapping[str, Any]) -> str:
     """The share of near duplicates in four columns against the tolerance, as SVG."""
     near = result["near"]
     distance = [max(1 - tau, _FLOOR) for tau in near["tau"]]
+    columns = {k: v for k, v in _COLUMNS.items() if k != "group" or result["unit"] == "dataset"}
     shown: dict[tuple[float, ...], list[str]] = {}
-    for column, told in _COLUMNS.items():
+    for column, told in columns.items():
         if all(value is not None for value in near[column]):
             shown.setdefault(tuple(near[column]), []).append(told)
     with figure(7.0, 2.6) as (axes, svg):
-        for (values, names), colour in zip(shown.items(), (BLUE, RED, GOLD, GREY), strict=False):
+        for (values, names), colour in zip(
+            shown.items(), (BLUE, RED, GOLD, GREY, BLUE), strict=False
+        ):
             label = "of the same " + ", ".join(names) if names != [_OTHER] else _OTHER
             axes.plot(distance, [100 * v for v in values], color=colour, label=label)
         axes.axvline(max(1 - result["copy"]["tau"], _FLOOR), color=RED, linestyle="--", linewidth=1)

@@ -15,12 +15,14 @@ from facecurate.diversity.structure import UNKNOWN, Labels, Structure
 from facecurate.errors import DamagedError, FacecurateError
 from facecurate.pool import Pool
 from facecurate.records import AU_NUMBERS, FACE_SCHEMA, PHOTO_SCHEMA
+from facecurate.redundancy.told import AFFECT, UNITS, Told
+from facecurate.text import printable
 from facecurate.workspace import Dataset
 
 QUALITY = ("outside", "sharpness", "brightness", "contrast")
 WHO = ("subject", "session", "sequence", "split")
 
-_PHOTO = ("photo_id", "origin", "frame", *WHO)
+_PHOTO = ("photo_id", "source", "origin", "frame", *WHO)
 _FACE = ("key", "photo_id", "label_au", "label_valence", "label_arousal", *QUALITY)
 
 
@@ -51,14 +53,26 @@ class Frames:
         return str(self.keys[int(i)].as_py())
 
 
-def read_frames(dataset: Dataset, rate: float | None = None) -> Frames:
-    """Joins faces and photos. ``rate``: frames a second. Raises FacecurateError without faces."""
+def read_frames(dataset: Dataset, rate: float | None = None, told: Told | None = None) -> Frames:
+    """Joins faces and photos. Raises FacecurateError without faces.
+
+    rate: frames a second; told: what the user says of the pictures, in place of the source's.
+    """
     faces, photos = Pool(dataset.path("faces")), Pool(dataset.path("photos"))
     codes = {name: _Names() for name in WHO}
-    parts = [_part(faces, photos, stem, codes) for stem in faces.stems()]
+    parts = [_part(faces, photos, stem, codes, told) for stem in faces.stems()]
     if not sum(len(part["row"]) for part in parts):
         raise FacecurateError(f"{dataset.name} has no face to measure")
-    column = {name: np.concatenate([p[name] for p in parts]) for name in parts[0] if name != "key"}
+    if told and not any(part["named"].any() for part in parts):
+        raise FacecurateError(
+            "the table names none of the pictures: its sources are paths such as "
+            f"'{printable(told.table['source'][0].as_py())}', theirs '{parts[0]['example']}'"
+        )
+    column = {
+        name: np.concatenate([p[name] for p in parts])
+        for name in parts[0]
+        if name not in ("key", "example")
+    }
     origins = {str(origin) for part in parts for origin in np.unique(part["origin"])}
     return Frames(
         keys=pa.concat_arrays([part["key"] for part in parts]),
@@ -110,8 +124,8 @@ class _Names:
 
 
 def _part(
-    faces: Pool, photos: Pool, stem: str, codes: Mapping[str, _Names]
-) -> dict[str, NDArray[Any]]:
+    faces: Pool, photos: Pool, stem: str, codes: Mapping[str, _Names], told: Told | None
+) -> dict[str, Any]:
     """The columns of one part's kept faces; ``key`` is an Arrow array."""
     table = faces.table(stem, FACE_SCHEMA)
     kept = np.flatnonzero(pc.equal(table["status"], "ok").fill_null(False).to_numpy())
@@ -124,17 +138,33 @@ def _part(
             "to do"
         )
     about = about.take(places).combine_chunks()
-    found: dict[str, Any] = {name: codes[name].code(_flat(about[name])) for name in WHO}
+    words = {name: _flat(about[name]) for name in WHO}
+    rows = told.rows(_flat(about["source"])) if told else None
+    if told:
+        given = {name: told.words(name, rows) for name in WHO}
+        words |= {name: column for name, column in given.items() if column is not None}
+    found: dict[str, Any] = {name: codes[name].code(words[name]) for name in WHO}
     found |= {name: _floats(table[name]) for name in QUALITY}
     found["key"], found["row"] = _flat(table["key"]), kept.astype(np.int32)
     found["origin"] = np.array(about["origin"].to_pylist(), np.str_)
     found["frame"] = _flat(about["frame"]).fill_null(-1).to_numpy().astype(np.int64)
     found["units"] = _units(_flat(table["label_au"]))
     found["affect"] = np.stack([_floats(table[f"label_{n}"]) for n in AFFECT], axis=1)
+    if told:
+        _overlay(found, told, rows)
+        found["example"] = printable(about["source"][0].as_py()) if len(about) else ""
     return found
 
 
-AFFECT = ("valence", "arousal")
+def _overlay(found: dict[str, Any], told: Told, rows: pa.Array) -> None:
+    """Puts the numbers that the user gives in place of the source's."""
+    found["named"] = ~np.asarray(pc.is_null(rows).to_numpy(zero_copy_only=False))
+    for name, names in (("units", UNITS), ("affect", AFFECT)):
+        numbers = told.numbers(names, rows)
+        found[name] = found[name] if numbers is None else numbers
+    frame = told.numbers(("frame",), rows)
+    if frame is not None:
+        found["frame"] = np.nan_to_num(frame[:, 0], nan=-1).astype(np.int64)
 
 
 def _flat(column: Any) -> pa.Array:
@@ -163,7 +193,7 @@ def _units(column: pa.Array) -> NDArray[np.float32]:
 def _labels(column: Mapping[str, NDArray[Any]]) -> Labels | None:
     """Action units where any was coded, else valence and arousal, else None."""
     for names, values, levels in (
-        (tuple(f"AU{number}" for number in AU_NUMBERS), column["units"], True),
+        (UNITS, column["units"], True),
         (AFFECT, column["affect"], False),
     ):
         coded = np.isfinite(values).any(axis=0)

@@ -22,6 +22,7 @@ from facecurate.redundancy.rates import frame_rate
 from facecurate.redundancy.sentence import sentence
 from facecurate.redundancy.shown import shown_of
 from facecurate.redundancy.subset import Subset, against_baselines, described, subsets
+from facecurate.redundancy.told import read_told
 from facecurate.shares import Fraction, parse_fraction
 from facecurate.stats import Stats
 from facecurate.vectors import vectors_pool
@@ -35,12 +36,14 @@ STEM = "redundancy"
 class Options:
     """What is asked for beyond the usual.
 
-    fps: frames a second where the source does not say; subset_sizes: lists to write, all of one
-    ``strategy`` (None: stride where frames have an order, else stratified random); learning_curve:
-    probes on shares of people and frames; minutes_per_frame: what labelling one frame takes.
+    fps: frames a second where the source does not say; labels: a table, see ``told``;
+    subset_sizes: lists to write, all of one ``strategy`` (None: stride where frames have an order,
+    else stratified random); learning_curve: probes on shares of people and frames;
+    minutes_per_frame: what labelling one frame takes.
     """
 
     fps: float | None = None
+    labels: str | None = None
     subset_sizes: tuple[Fraction, ...] = ()
     strategy: str | None = None
     learning_curve: bool = False
@@ -94,6 +97,7 @@ def redundancy_report(
     """
     for one in (encoder, *others):
         _refuse_identity(one)
+    told = read_told(options.labels) if options.labels else None
     pools = [vectors_pool(dataset, one.name, one.sha256) for one in (encoder, *others)]
     with dataset.lock("redundancy-report") as taken_over:
         settings = {
@@ -102,6 +106,7 @@ def redundancy_report(
             "others": encoding.names_of(others),
             "sample": encoding.SAMPLE,
             "fps": options.fps,
+            "labels": told.digest if told else None,
         }
         inputs = digests_of(*(Pool(dataset.path(name)) for name in ("photos", "faces")), *pools)
         if table_is_current(dataset.url, STEM, settings=settings, inputs=inputs, redo=redo):
@@ -112,7 +117,7 @@ def redundancy_report(
                     result=result
                 )
             options = options.beside(result["asked"])
-        frames = read_frames(dataset, options.fps or frame_rate(dataset))
+        frames = read_frames(dataset, options.fps or frame_rate(dataset), told)
         say(f"{len(frames):,} frames read")
         with write_part(
             dataset.url, STEM, tool="redundancy-report", settings=settings, inputs=inputs
