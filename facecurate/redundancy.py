@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facecurate import images, storage, tars
+from facecurate.diversity.effective import EffectiveNumber, effective_number
+from facecurate.diversity.intervals import Interval, interval
+from facecurate.diversity.tolerance import CopyTolerance, calibrate_copy
 from facecurate.encoders import Encoder
 from facecurate.errors import FacecurateError, RefusedError
 from facecurate.pool import Pool, table_is_current, write_part
 from facecurate.records import FACE_SCHEMA, PHOTO_SCHEMA
 from facecurate.report.page import Section, Table, figure, render_page
-from facecurate.similar.effective import EffectiveNumber, effective_number
-from facecurate.similar.intervals import Interval, interval
-from facecurate.similar.tolerance import CopyTolerance, calibrate_copy
 from facecurate.stats import Stats
 from facecurate.vectors import read_vectors, vectors_pool
 from facecurate.workers import Progress, silent

@@ -1,1 +1,1 @@
-"""Pictures that are the same picture: hashes, joins, verification, clusters, effective numbers."""
+"""Pictures that are the same picture: hashes, joins, verification, clusters."""

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facecurate.similar.effective import effective_number
+from facecurate.diversity.effective import effective_number
 from facecurate.synth import dynamics
 from facecurate.synth.facs import ACTION_UNITS
 from facecurate.synth.sequences import GROUP, SequencePlan, plan

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from facecurate import images
+from facecurate.diversity.effective import effective_number
 from facecurate.errors import FacecurateError
-from facecurate.similar.effective import effective_number
 from facecurate.synth.spec import IDENTITIES
 from facecurate.synthesise import video
 from facecurate.synthesise.video import Video

@@ -1,31 +1,17 @@
 import numpy as np
 import pytest
+from planted import calibrated, seen, states, structure
 
+from facecurate.diversity import blocks
+from facecurate.diversity.effective import (
+    effective,
+    effective_frames,
+    effective_number,
+    neighbour_counts,
+)
+from facecurate.diversity.kernels import ROUNDING
+from facecurate.diversity.pairs import compare
 from facecurate.errors import FacecurateError
-from facecurate.similar import effective
-from facecurate.similar.effective import ROUNDING, effective_number, neighbour_counts
-from facecurate.similar.tolerance import copy_tolerance
-
-
-def states(count: int, d: int, mean_cosine: float, rng: np.random.Generator) -> np.ndarray:
-    """Unit vectors whose pairwise cosine is ``mean_cosine`` on average."""
-    own = rng.normal(size=(count, d))
-    own /= np.linalg.norm(own, axis=1, keepdims=True)
-    common = rng.normal(size=d)
-    common /= np.linalg.norm(common)
-    mixed = np.sqrt(mean_cosine) * common + np.sqrt(1 - mean_cosine) * own
-    return mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
-
-
-def seen(planted: np.ndarray, which: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One noisy observation of each state in ``which``; two of one state are at cosine ~ .998."""
-    d = planted.shape[1]
-    return planted[which] + rng.normal(scale=0.03 / np.sqrt(d), size=(len(which), d))
-
-
-def calibrated(planted: np.ndarray, rng: np.random.Generator) -> float:
-    which = rng.integers(0, len(planted), 2000)
-    return copy_tolerance(seen(planted, which, rng), {"again": seen(planted, which, rng)}).tau
 
 
 @pytest.mark.parametrize("count", [50, 500])
@@ -72,7 +58,7 @@ def brute(x: np.ndarray, groups: list[str], tau: float) -> np.ndarray:
 def test_counts_equal_brute_force_whatever_the_block(
     block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(effective, "BLOCK", block)
+    monkeypatch.setattr(blocks, "BLOCK", block)
     rng = np.random.default_rng(3)
     x = rng.normal(size=(200, 5)).astype(np.float32)
     groups = [f"s{n}" for n in rng.integers(0, 4, 200)]
@@ -134,3 +120,35 @@ def test_vectors_without_direction_are_an_error_that_counts_them() -> None:
 def test_no_frames_are_no_states() -> None:
     found = effective_number(np.empty((0, 4)), None, [0.9, 0.5])
     assert found.total0.tolist() == [0.0, 0.0] and found.groups == ()
+
+
+def test_the_groups_order_is_that_of_their_names_and_the_table_has_a_row_for_each() -> None:
+    found = effective_number(np.eye(4), ["b", "a", "b", "c"], [0.9, 0.1])
+    assert found.groups == ("a", "b", "c") and found.frames.tolist() == [1, 2, 1]
+    table = found.to_arrow()
+    assert table.column_names == ["tau", "group", "frames", "d0", "d1", "d2"]
+    assert table.column("group").to_pylist() == ["a", "b", "c"] * 2
+    assert table.column("d0").to_pylist() == [1, 2, 1] * 2
+
+
+def test_frames_of_a_label_weigh_what_they_add_to_the_whole() -> None:
+    x = np.repeat(np.eye(3), [4, 2, 1], axis=0).astype(np.float32)
+    pairs = compare(x, structure([0] * 7), [0.9])
+    strong = np.array([1, 0, 0, 0, 1, 1, 1], bool)
+    assert effective_frames(pairs, 0.9, strong) == pytest.approx(1 / 4 + 1 + 1)
+    assert effective_frames(pairs, 0.9, ~strong) == pytest.approx(3 / 4)
+
+
+def test_a_sample_estimates_the_whole_within_its_standard_error() -> None:
+    rng = np.random.default_rng(6)
+    people = np.repeat(np.arange(5), 600)
+    which = people * 100 + rng.integers(0, 30 + 10 * people)
+    x = seen(states(500, 64, 0.4, rng), which, rng)
+    whole = effective(compare(x, structure(people), [0.99]))
+    parts = [
+        effective(compare(x, structure(people), [0.99], exact_up_to=0, sample=600, seed=seed))
+        for seed in range(40)
+    ]
+    off = np.array([(part.total0[0] - whole.total0[0]) / part.error0[0] for part in parts])
+    assert whole.error0[0] == 0 and whole.frames.tolist() == parts[0].frames.tolist()
+    assert abs(off.mean()) < 0.5 and 0.7 < off.std() < 1.3

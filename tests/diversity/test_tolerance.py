@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from facecurate.diversity.tolerance import calibrate_copy, copies, copy_tolerance
 from facecurate.errors import FacecurateError
-from facecurate.similar.tolerance import calibrate_copy, copies, copy_tolerance
 
 
 def at_cosine(values: list[float]) -> np.ndarray:
