@@ -8,12 +8,13 @@ everybody else's frames are the test. The table of paired differences goes to st
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import _redundancy_faces
 import numpy as np
 from _figures import Figure
+from _machine import machine
 from _redundancy_faces import Frames
 from numpy.typing import NDArray
 
@@ -25,7 +26,9 @@ from facecurate.diversity.structure import Labels, Structure
 from facecurate.probes.narrow import impersonal
 from facecurate.records import AU_NUMBERS
 from facecurate.shares import Fraction
+from facecurate.workers import usual_workers
 
+FOLDER = Path(tempfile.gettempdir()) / "facecurate-bench-frames"
 FPS = 10.0
 ONE, TWO, FIVE = (Fraction(percent=share) for share in (1.0, 2.0, 5.0))
 MEASURES = {"icc": "ICC", "recall": "recall >= 3", "kept": "events", "kept_rare": "events >= 3"}
@@ -47,12 +50,13 @@ def candidates(frames: Frames, vectors: NDArray[np.float32]) -> Candidates:
     return Candidates(tuple(frames.keys), vectors, structure, spacing, frames.sharp, labels)
 
 
-def drawn(quick: bool, workers: int, folder: str | None) -> Frames:
-    """The frames; kept for the next time if there is a folder for them."""
-    size = {"people": 9, "frames": 300} if quick else {"people": 27, "frames": 2000}
-    with tempfile.TemporaryDirectory() as own:
-        place = folder or own
-        return _redundancy_faces.draw(place, **size, fps=FPS, seed=0, workers=workers)
+def drawn(quick: bool) -> Frames:
+    """The frames; kept for the next time."""
+    people, frames = (9, 300) if quick else (27, 2000)
+    folder, workers = str(FOLDER), usual_workers()
+    return _redundancy_faces.draw(
+        folder, people=people, frames=frames, fps=FPS, seed=0, workers=workers
+    )
 
 
 def arms() -> list[Arm]:
@@ -61,11 +65,9 @@ def arms() -> list[Arm]:
     return both + [Arm(name, FIVE) for name in BASELINES]
 
 
-def figures(
-    machine: str, *, quick: bool = False, workers: int = 0, folder: str | None = None
-) -> list[Figure]:
+def figures(quick: bool) -> list[Figure]:
     """ICC of every strategy that looks, against the baselines, by vectors of two encoders."""
-    frames = drawn(quick, workers, folder)
+    frames, used = drawn(quick), machine()
     read = impersonal(frames.hog, frames.person)
     told: list[Figure] = []
     for name, vectors in (("dct", frames.dct), ("hog", frames.hog)):
@@ -73,7 +75,7 @@ def figures(
         found = compare(of, read, arms(), draws=3 if quick else 10)
         print(f"\nchosen by {name}, one frame in {of.spacing:.1f} kept, {found.draws} draws")
         print("\n".join(table(found)))
-        told += _figures(found, name, machine)
+        told += _figures(found, name, used)
     return told
 
 
@@ -102,7 +104,7 @@ def _told(one: Difference) -> str:
     return f"{one.mean:+.3f}{'*' if one.clear else ' '} {ends}"
 
 
-def _figures(found: Comparison, vectors: str, machine: str) -> Iterator[Figure]:
+def _figures(found: Comparison, vectors: str, used: str) -> Iterator[Figure]:
     icc = dict(zip(found.arms, found.means()["icc"].tolist(), strict=True))
     for arm in found.arms:
         if STRATEGIES[arm.strategy].reads == "frames":
@@ -110,23 +112,8 @@ def _figures(found: Comparison, vectors: str, machine: str) -> Iterator[Figure]:
         for baseline in BASELINES:
             other = Arm(baseline, arm.fraction)
             label = f"{arm} by {vectors}, against {baseline}"
-            yield Figure(label, icc[arm], "ICC", None, icc[other], machine)
+            yield Figure(label, icc[arm], "ICC", None, icc[other], used)
         if arm.fraction == ONE:
             random = Arm("stratified", FIVE)
             label = f"{arm} by {vectors}, against {random}"
-            yield Figure(label, icc[arm], "ICC", 1.0, icc[random], machine)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Alone: ``python benchmarks/_redundancy_subsets.py [FOLDER]``; FOLDER keeps the frames."""
-    import _figures as shown
-    from _machine import machine
-
-    folder = str(Path(arguments[0])) if arguments else None
-    print("\n" + shown.table(figures(machine(), folder=folder)))
-
-
-if __name__ == "__main__":
-    import sys
-
-    main(sys.argv[1:])
+            yield Figure(label, icc[arm], "ICC", 1.0, icc[random], used)
