@@ -112,7 +112,14 @@ def _measured(result: Mapping[str, Any]) -> Section:
             f"{result['compared']:,} frames, drawn by chance, were compared with all "
             f"{result['frames']:,}; standard error of N_copy {copy['standard_error']:,.1f}."
         )
-    return Section("How the tolerances were measured", paragraphs=told)
+    return Section("What was measured, and how", paragraphs=[*told, *_left_out(result)])
+
+
+def _left_out(result: Mapping[str, Any]) -> Iterator[str]:
+    for name, dropped in result["left_out"].items():
+        if dropped:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items())
+            yield f"Left out: {sum(dropped.values()):,} {name} ({reasons})."
 
 
 def _orders(found: Mapping[str, Any]) -> str:

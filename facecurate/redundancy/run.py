@@ -153,6 +153,7 @@ class _Work:
             "dataset": self.dataset.name,
             "rendered": self.frames.rendered,
             "frames": len(self.frames),
+            "left_out": left_out(self.dataset),
             "unit": main.pairs.groups.unit,
             "groups": len(main.effective.groups),
             "people": len(self.frames.structure.subject_names),
@@ -217,6 +218,15 @@ def _refuse_identity(encoder: Encoder) -> None:
             f"{encoder.name} is trained to ignore expression and would count about one frame a "
             "person: use --encoder dct or a run of your own"
         )
+
+
+def left_out(dataset: Dataset) -> dict[str, dict[str, int]]:
+    """What import and detect dropped, by reason: frames that nothing here speaks of."""
+    found = {}
+    for name, unit in (("photos", "photos"), ("faces", "faces")):
+        count = Pool(dataset.path(name)).stats().counts.get(unit)
+        found[name] = dict(count.dropped) if count else {}
+    return found
 
 
 def _told(result: Mapping[str, Any]) -> str:
