@@ -70,6 +70,18 @@ def icc31(prediction: ArrayLike, truth: ArrayLike) -> float:
     return float((between - within) / (between + within))
 
 
+def ccc(prediction: ArrayLike, truth: ArrayLike) -> float:
+    """Concordance correlation of (N,) and (N,), variances divided by N (Lin, Biometrics, 1989).
+
+    NaN where it is undefined: fewer than two values, or a truth that never varies.
+    """
+    a, b = (np.asarray(values, np.float64).ravel() for values in (prediction, truth))
+    if len(b) < 2 or np.ptp(b) == 0:
+        return float("nan")
+    shared = 2 * ((a - a.mean()) * (b - b.mean())).mean()
+    return float(shared / (a.var() + b.var() + (a.mean() - b.mean()) ** 2))
+
+
 def student_quantile(level: float, freedom: int) -> float:
     """Half width, in standard errors, of a two-sided interval of Student's t: 2.776 for .95, 4."""
     from scipy.special import stdtrit

@@ -1,0 +1,1 @@
+"""A smaller set: strategies, their comparison, and what frames and people are worth."""
