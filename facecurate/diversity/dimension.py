@@ -154,5 +154,6 @@ def decimated(structure: Structure, interval: float) -> Rows:
         number, at = structure.frame[rows], 0
         while at < len(rows):
             kept.append(int(rows[at]))
-            at = int(np.searchsorted(number, number[at] + gap))
+            due = min(int(number[at]) + int(gap), np.iinfo(np.int64).max)
+            at = max(at + 1, int(np.searchsorted(number, due)))
     return np.array(sorted(kept), np.int64)

@@ -29,7 +29,8 @@ class Stretches:
 
     def seconds(self, stretch: Rows, frames: Rows) -> NDArray[np.float64]:
         """How long so many frames of these stretches last, each until the next one is due."""
-        lasting: NDArray[np.float64] = frames * self.step[stretch] / self.rate[stretch]
+        step = self.step[stretch].astype(np.float64)
+        lasting: NDArray[np.float64] = frames * step / self.rate[stretch]
         return lasting
 
     def runs(self, same: Flags) -> tuple[Rows, Rows]:
@@ -69,7 +70,8 @@ def stretches(structure: Structure) -> Stretches:
     goes_on = follows & (distance > 0) & (distance <= each)
     first = np.flatnonzero(~goes_on)
     bounds = np.append(first, len(rows)).astype(np.int64)
-    return Stretches(rows, bounds, each[first], structure.rate[rows[first]])
+    rate = structure.rate[rows[first]]
+    return Stretches(rows, bounds, each[first], np.where(rate > 0, rate, np.float32(np.nan)))
 
 
 def _steps(sequence: NDArray[np.int32], distance: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -105,3 +105,5 @@ def test_frames_kept_are_an_interval_apart_even_across_a_gap_and_stills_are_all_
     second = structure([0, 2, 4, 6, 8, 10])
     assert decimated(second, 2).tolist() == [0, 2, 4]  # every second of the frames there are
     assert decimated(structure([]), 5).tolist() == []
+    last = 2**63 - 1  # the most that a file can say
+    assert decimated(structure([0, last - 2, last - 1, last]), 2).tolist() == [0, 1, 3]

@@ -84,3 +84,9 @@ def test_frames_are_cut_where_a_slow_loop_cuts_them():
     lines = stretches(structure(frame.tolist(), film.tolist()))
     slow = [k for k in range(1, 400) if film[k] != film[k - 1] or frame[k] - frame[k - 1] > 1]
     assert lines.bounds.tolist() == [0, *slow, 400]
+
+
+def test_what_no_film_can_have_gives_no_seconds_and_no_warning():
+    assert np.isnan(label_runs(structure([0, 1], rate=0.0), labels([0, 0])).seconds).all()
+    far = label_runs(structure([0, 2**62, 2**63 - 1]), labels([0] * 3))
+    assert far.frames.tolist() == [1, 2] and (far.seconds > 1e17).all()
