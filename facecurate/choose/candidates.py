@@ -70,8 +70,8 @@ class Candidates:
         _, group, count = np.unique(self.people, return_inverse=True, return_counts=True)
         group = np.where(count[group] < FEW, -1, group)
         made = impersonal(self.vectors, group.astype(np.int64))
-        length = np.linalg.norm(made, axis=1, keepdims=True)
-        return np.asarray(made / np.maximum(length, 1e-12), np.float32)
+        made /= np.maximum(np.linalg.norm(made, axis=1, keepdims=True), np.float32(1e-12))
+        return made
 
     def places(self, unit: str, seed: int) -> Rows:
         """(N,) the place of each frame in a seeded order of their keys."""

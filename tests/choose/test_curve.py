@@ -205,3 +205,15 @@ def test_a_design_that_makes_no_sense_is_refused(settings):
 def test_two_people_are_too_few_for_three_folds():
     with pytest.raises(FacecurateError, match="2 people cannot be dealt out"):
         learning_curve(independent(people=2, each=5, d=2), SMALL, start="x")
+
+
+def test_valence_is_scored_by_concordance():
+    data = independent(people=6, each=40, d=4)
+    rated = labelled(data.features, data.targets + 3, data.person, score="ccc")
+    curve = learning_curve(rated, SMALL, start="x")
+    pooled = curve.sums[-1, -1].sum(axis=2)  # (draws, repeats, T, 6)
+    n, a, b, aa, bb, ab = np.moveaxis(pooled, -1, 0)
+    variances = (aa + bb) / n - (a / n) ** 2 - (b / n) ** 2
+    ccc = 2 * (ab / n - a * b / n**2) / (variances + (a / n - b / n) ** 2)
+    assert kept(curve).full == pytest.approx(ccc.mean())
+    assert kept(curve).to_json()["per_target"]["AU1"] == pytest.approx(ccc.mean(axis=(0, 1))[1])
