@@ -60,7 +60,8 @@ def encoder_table(result: Mapping[str, Any]) -> Section:
         words.append(f"No tau_label: {result['label_reason']}.")
     if not result["check"] or result["check"]["auroc"] is None:
         words.append(
-            "These frames have no labels that could tell whether an encoder sees expression."
+            "Nothing here could tell whether an encoder sees expression: that takes action units, "
+            "coded in several frames of each person."
         )
     else:
         words.append(

@@ -19,6 +19,7 @@ from facecurate.redundancy.page import Shown, report_page
 from facecurate.redundancy.plan import annotation_plan, versions
 from facecurate.redundancy.probing import curve, labelled, learned
 from facecurate.redundancy.rates import frame_rate
+from facecurate.redundancy.sample import SAMPLE
 from facecurate.redundancy.sentence import sentence
 from facecurate.redundancy.shown import shown_of
 from facecurate.redundancy.subset import Subset, against_baselines, described, subsets
@@ -104,7 +105,7 @@ def redundancy_report(
             "encoder": encoder.name,
             "sha256": encoder.sha256,
             "others": encoding.names_of(others),
-            "sample": encoding.SAMPLE,
+            "sample": SAMPLE,
             "fps": options.fps,
             "labels": told.digest if told else None,
         }

@@ -30,11 +30,19 @@ def sentence(result: Mapping[str, Any]) -> str:
         )
     parts = [
         "At the tolerance where a re-compressed copy cannot be told apart they are "
-        f"{count(result['copy'])} distinct frames"
+        f"{count(result['copy'])} distinct frames{_over(result, 'copy')}"
     ]
     if result["label"]:
         parts.append(f"at the tolerance where coded levels agree they are {count(result['label'])}")
     return " ".join([begin, f"{'; '.join(parts)}.", *_learned(result)])
+
+
+def _over(result: Mapping[str, Any], name: str) -> str:
+    """The range over encoders, a bracket of its own."""
+    values = [one[name]["n_eff"] for one in (result, *result["others"]) if one[name]]
+    if len(values) < 2:
+        return ""
+    return f" ({min(values):,.0f} to {max(values):,.0f} over {len(values)} encoders)"
 
 
 def _learned(result: Mapping[str, Any]) -> list[str]:

@@ -140,6 +140,12 @@ def test_the_sentence_tells_both_counts_with_their_intervals() -> None:
     )
 
 
+def test_the_range_over_encoders_is_a_bracket_of_its_own() -> None:
+    other = {"encoder": "run:a", "copy": {"n_eff": 24_000.0, "interval": None}, "label": None}
+    told = sentence(result(others=[other]))
+    assert "20,000 [15,000, 26,000] distinct frames (20,000 to 24,000 over 2 encoders)." in told
+
+
 def test_an_encoder_that_does_not_see_the_labels_gets_no_headline() -> None:
     told = result(check={"auroc": 0.69})
     assert "does not see the labels (dct: AUROC 0.69" in sentence(told)

@@ -145,3 +145,14 @@ def test_another_table_needs_redo(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert words(tmp_path, "redundancy-report", dataset.name, "--labels", labels) == 1
     assert "labels = unset" in capsys.readouterr().err
     assert storage.exists(dataset.path("redundancy.html"))
+
+
+def test_without_people_labels_do_not_take_the_headline_away(tmp_path: Path) -> None:
+    """Pairs of different people differ by who they are: that says nothing about expression."""
+    dataset = chain.world(tmp_path, "embed")
+    lines = "".join(f"{k:02}.jpg,{k % 4}\n" for k in range(10))
+    labels = table(tmp_path, f"source,AU12\n{lines}")
+    assert words(tmp_path, "-q", "redundancy-report", dataset.name, "--labels", labels) == 0
+    result = json.loads(storage.read(dataset.path("redundancy.json")))["result"]
+    assert result["check"] is None and "one person" in result["label_reason"]
+    assert "distinct frames" in result["sentence"] and "does not see" not in result["sentence"]
