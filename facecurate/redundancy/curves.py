@@ -63,13 +63,13 @@ def _plain(axis: Any) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-_OTHER = "of another person"
+_OTHER, _WHOLE = "of another person", "of the whole set"
 _COLUMNS = {
     "sequence": "sequence",
     "subject": "person",
     "split": "split",
     "other": _OTHER,
-    "group": "set",
+    "group": _WHOLE,
 }
 
 
@@ -86,7 +86,8 @@ def near_curve(result: Mapping[str, Any]) -> str:
         for (values, names), colour in zip(
             shown.items(), (BLUE, RED, GOLD, GREY, BLUE), strict=False
         ):
-            label = "of the same " + ", ".join(names) if names != [_OTHER] else _OTHER
+            label = f"of the same {', '.join(names)}"
+            label = next((name for name in names if name.startswith("of ")), label)
             axes.plot(distance, [100 * v for v in values], color=colour, label=label)
         axes.axvline(max(1 - result["copy"]["tau"], _FLOOR), color=RED, linestyle="--", linewidth=1)
         if result["label"]:

@@ -53,9 +53,11 @@ def encoder_table(result: Mapping[str, Any]) -> Section:
     ]
     head = ("encoder", "1 - tau_copy", "N_copy", "1 - tau_label", "N_label", "AUROC", "probe",
             "by person")  # fmt: skip
-    words = ["The first encoder counts; the range over the others is a second bracket, no error."]
+    words = []
     if len(every) > 1:
-        words.append(_range(every))
+        words.append(
+            f"The first encoder counts. {_range(every)} That range is a second bracket, no error."
+        )
     if result["label_reason"]:
         words.append(f"No tau_label: {result['label_reason']}.")
     if not result["check"] or result["check"]["auroc"] is None:

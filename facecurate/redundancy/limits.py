@@ -23,9 +23,10 @@ def limits(result: Mapping[str, Any]) -> list[str]:
             "few people it is wide."
         )
     else:
+        within = "with all others" if result["unit"] == "dataset" else "within each sequence"
         found.append(
             "Nothing says who is in a frame, so there is no interval over people, and nothing here "
-            f"is a statement about people. Frames were compared within each {result['unit']}."
+            f"is a statement about people. Frames were compared {within}."
         )
     found += [
         "Few distinct frames do not mean that a network learns as much from fewer: that is what "

@@ -83,11 +83,12 @@ def _curve(result: Mapping[str, Any]) -> Section:
         if result["unit"] == "dataset"
         else f"Frames are compared within each {result['unit']}, and the sums are added."
     )
+    bars = "; bars: intervals over people" if result["copy"]["interval"] else ""
     return Section(
         "Distinct frames against the tolerance",
         svg=tolerance_curve(result),
         caption="Order 0 counts states, order 2 weighs them by how often they come. Dashed: the "
-        f"tolerances measured on this data; bars: intervals over people. {within}",
+        f"tolerances measured on this data{bars}. {within}",
     )
 
 
