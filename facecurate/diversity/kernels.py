@@ -52,50 +52,63 @@ def inside(
 ) -> None:  # fmt: skip
     """Counts every pair of a block whose frames may share a group; block: (R, C) float32.
 
-    histogram: (N, T + 1) pairs of one group by level; reached: (4, N) the highest level with an
+    histogram: (N, T + 1) pairs of one group by level, not all of level 0; reached: (4, N) the highest level with an
     earlier frame; crossing: (N,) the highest level with a frame of another split.
     """
-    least = limits[0]
+    levels = np.empty(_STEP, np.int16)
     for r in range(len(block)):
         i = rows[r]
+        own, film, part = group[i], sequence[i], split[i]
+        nearest, of_film, of_part, other = 0, 0, 0, 0
         end = max(0, min(block.shape[1], i - left)) if mirror else block.shape[1]
         for start in range(0, end, _STEP):
             stop = min(start + _STEP, end)
-            hit = False
-            for value in block[r, start:stop]:
-                hit |= value >= least
-            if not hit:
+            if not _levels(block[r, start:stop], limits, levels):
                 continue
-            for c in range(start, stop):
-                value, j = block[r, c], left + c
-                if value < least or i == j:
-                    continue
-                b = level(value, limits)
-                if group[i] == group[j]:
+            if left + start <= i < left + stop:
+                levels[i - left - start] = 0
+            for c in range(start, stop):  # without a branch on the level, which nobody can foresee
+                b, j = levels[c - start], left + c
+                if own == group[j]:
                     histogram[i, b] += 1
                     if mirror:
                         histogram[j, b] += 1
                     if j < i:
-                        reached[GROUP, i] = max(reached[GROUP, i], b)
-                        if sequence[i] == sequence[j] and sequence[i] >= 0:
-                            reached[SEQUENCE, i] = max(reached[SEQUENCE, i], b)
+                        nearest = max(nearest, b)
+                        if film == sequence[j]:
+                            of_film = max(of_film, b)
                 elif j < i:
-                    reached[OTHER, i] = max(reached[OTHER, i], b)
-                _splits(i, j, b, mirror, split, reached, crossing)
+                    other = max(other, b)
+                if part == split[j]:
+                    if j < i:
+                        of_part = max(of_part, b)
+                elif part >= 0 and split[j] >= 0:
+                    crossing[i] = max(crossing[i], b)
+                    if mirror:
+                        crossing[j] = max(crossing[j], b)
+        reached[GROUP, i] = max(reached[GROUP, i], nearest)
+        reached[OTHER, i] = max(reached[OTHER, i], other)
+        if film >= 0:
+            reached[SEQUENCE, i] = max(reached[SEQUENCE, i], of_film)
+        if part >= 0:
+            reached[SPLIT, i] = max(reached[SPLIT, i], of_part)
 
 
 @compiled
-def _splits(
-    i: int, j: int, b: int, mirror: bool, split: Any, reached: Any, crossing: Any
-) -> None:  # fmt: skip
-    if split[i] < 0 or split[j] < 0:
-        return
-    if split[i] != split[j]:
-        crossing[i] = max(crossing[i], b)
-        if mirror:
-            crossing[j] = max(crossing[j], b)
-    elif j < i:
-        reached[SPLIT, i] = max(reached[SPLIT, i], b)
+def _levels(cosines: Any, limits: Any, out: Any) -> bool:
+    """The level of each cosine; False, and nothing written, if all of them are 0."""
+    least, hit = limits[0], False
+    for value in cosines:
+        hit |= value >= least
+    if not hit:
+        return False
+    for c in range(len(cosines)):
+        out[c] = cosines[c] >= least
+    for t in range(1, len(limits)):
+        limit = limits[t]
+        for c in range(len(cosines)):
+            out[c] += cosines[c] >= limit
+    return True
 
 
 @compiled
@@ -154,7 +167,14 @@ def settle(
             continue
         if q < p:
             reached[OTHER, p] = max(reached[OTHER, p], b)
-        _splits(p, q, b, mirror, split, reached, crossing)
+        if split[p] < 0 or split[q] < 0:
+            continue
+        if split[p] != split[q]:
+            crossing[p] = max(crossing[p], b)
+            if mirror:
+                crossing[q] = max(crossing[q], b)
+        elif q < p:
+            reached[SPLIT, p] = max(reached[SPLIT, p], b)
 
 
 @compiled
