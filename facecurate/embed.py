@@ -13,6 +13,7 @@ from facecurate import images, storage, tars
 from facecurate.datasets import manifest
 from facecurate.encoders import Encoder, load_encoder
 from facecurate.errors import DamagedError, FacecurateError, RefusedError
+from facecurate.faces.align import crop_points
 from facecurate.pool import PartTask, Pool, run_step
 from facecurate.records import FACE_SCHEMA
 from facecurate.stats import Stats
@@ -104,7 +105,8 @@ class _EmbedPart:
 def embed_part(task: PartTask, encoder: Encoder, tick: Callable[[int], None]) -> None:
     """Encodes the crops of one part."""
     faces = Pool(task.source)
-    rows = faces.table(task.name, FACE_SCHEMA).select(["key", "status"]).to_pylist()
+    columns = ["key", "status", "landmarks", "points", "matrix"]
+    rows = faces.table(task.name, FACE_SCHEMA).select(columns).to_pylist()
     vectors = np.full((len(rows), encoder.dimension), np.nan, np.float16)
     kept = [i for i, row in enumerate(rows) if row["status"] == "ok"]
     crops = tars.index(faces.file(task.name, "tar"))
@@ -112,7 +114,7 @@ def embed_part(task: PartTask, encoder: Encoder, tick: Callable[[int], None]) ->
         for start in range(0, len(kept), BATCH):
             chosen = kept[start : start + BATCH]
             pictures = [_crop(faces, task.name, crops, rows[i]["key"]) for i in chosen]
-            vectors[chosen] = encoder.encode(pictures)
+            vectors[chosen] = encoder.encode(pictures, [crop_points(rows[i]) for i in chosen])
             tick(len(chosen))
         with storage.buffer() as file:
             np.save(file, vectors, allow_pickle=False)

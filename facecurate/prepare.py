@@ -1,4 +1,4 @@
-"""A linked dataset made ready on first use: imported, cropped by its own boxes, sharded."""
+"""A dataset made ready on first use: imported, cropped by its own boxes if it has any, sharded."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, cast
 from facecurate.datasets import DATASETS
 from facecurate.detect import detect
 from facecurate.errors import FacecurateError, SettingsError
-from facecurate.importing import import_annotated
+from facecurate.importing import Kind, import_annotated, import_tree, import_video, kind_of
+from facecurate.pool import Pool
 from facecurate.shard import shard
 from facecurate.stats import Stats
 from facecurate.synthesise import rendered_annotations
+from facecurate.text import counted, printable
 from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset, Link
 
 if TYPE_CHECKING:
     from facecurate.datasets.annotated import Adapter
+
+DETECTOR = "retinaface-mobile"  # of pictures without boxes of their own
 
 
 def adapter(dataset: str) -> Adapter:
@@ -89,6 +93,64 @@ def prepare(
         with _command(f"shard {dataset.name} --redo"):
             done = shard(dataset, workers=workers, progress=progress)
         say(f"shard: {done}")
+
+
+def prepare_source(
+    dataset: Dataset,
+    source: str,
+    *,
+    detector: str | None = None,
+    workers: int = 0,
+    say: Callable[[str], None] = lambda line: None,
+    progress: Progress = silent,
+) -> None:
+    """Imports a folder of pictures and videos, or one video, and finds its faces; tells the steps.
+
+    Raises FacecurateError for other sources.
+    """
+    kind = kind_of(source)
+    if kind is Kind.FOLDER:
+        done = import_tree(dataset, source, workers=workers, progress=progress)
+    elif kind is Kind.VIDEO:
+        done = import_video(dataset, source, progress=progress)
+    else:
+        raise FacecurateError(f"{printable(source)} is neither a folder nor a video: import it")
+    say(f"import {source}: {done}")
+    find_faces(dataset, detector=detector, workers=workers, say=say, progress=progress)
+
+
+def find_faces(
+    dataset: Dataset,
+    *,
+    detector: str | None = None,
+    workers: int = 0,
+    say: Callable[[str], None] = lambda line: None,
+    progress: Progress = silent,
+) -> None:
+    """``detect`` where it has never run: the given boxes where there are any, else a detector.
+
+    ``detector``: another one than ``DETECTOR``. What was detected before stays as it is; raises
+    FacecurateError if photos have come since.
+    """
+    photos, faces = Pool(dataset.path("photos")), Pool(dataset.path("faces"))
+    left = set(photos.stems()).difference(faces.stems())
+    if not left:
+        return
+    if faces.stems():
+        raise FacecurateError(
+            f"{counted(len(left), 'part')} of {dataset.name}'s photos came after its faces were "
+            f"found: facecurate detect {dataset.name} with the options of then"
+        )
+    given = any(f"{stem}.given.parquet" in photos.info(stem).outputs for stem in photos.stems())
+    detector = detector or ("given" if given else DETECTOR)
+    done = detect(
+        dataset,
+        detector=detector,
+        min_face=0 if detector == "given" else 40,
+        workers=workers,
+        progress=progress,
+    )
+    say(f"detect --detector {detector}: {done}")
 
 
 @contextmanager

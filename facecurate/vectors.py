@@ -23,8 +23,13 @@ def vectors_pool(dataset: Dataset, encoder: str, sha256: str) -> Pool:
 
 def read_vectors(pool: Pool) -> NDArray[np.float32]:
     """All vectors, in the order of the faces' rows: (rows, dimension), NaN for dropped faces."""
-    parts = [_read(pool.file(stem, "npy")) for stem in pool.stems()]
+    parts = [read_part(pool, stem).astype(np.float32) for stem in pool.stems()]
     return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+
+
+def read_part(pool: Pool, stem: str) -> NDArray[np.float16]:
+    """The vectors of one part as they are stored: (rows, dimension) float16."""
+    return _read(pool.file(stem, "npy"))
 
 
 def kept_vectors(dataset: Dataset, pool: Pool, keys: Sequence[str]) -> NDArray[np.float32]:
@@ -45,10 +50,10 @@ def kept_vectors(dataset: Dataset, pool: Pool, keys: Sequence[str]) -> NDArray[n
     return vectors
 
 
-def _read(url: str) -> NDArray[np.float32]:
+def _read(url: str) -> NDArray[np.float16]:
     try:
         with storage.buffer(storage.read(url)) as file:
             vectors = np.load(file, allow_pickle=False)
     except (ValueError, EOFError, FileNotFoundError) as error:
         raise DamagedError(f"{url} is damaged: {error}") from error
-    return np.asarray(vectors, np.float32)
+    return np.asarray(vectors, np.float16)

@@ -125,6 +125,20 @@ def count(url: str, limits: Limits = DEFAULT_LIMITS) -> int:
         return sum(1 for _ in iter(capture.grab, False))
 
 
+def announced(url: str, limits: Limits = DEFAULT_LIMITS) -> int:
+    """How many frames the header promises, 0 where it says nothing, after the first is decoded.
+
+    Raises ImageRejectedError, also for a video without a frame.
+    """
+    import cv2
+
+    with _opened(url, limits) as capture:
+        promised = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        if not capture.grab():
+            raise ImageRejectedError("truncated", "not even its first frame can be decoded")
+        return max(0, int(promised))
+
+
 @contextlib.contextmanager
 def _opened(url: str, limits: Limits) -> Iterator[Any]:
     """A decoder before its first frame, on one thread."""

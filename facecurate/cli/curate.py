@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from facecurate.cli.gates import gate_options, taken
-from facecurate.cli.names import existing, prepared
+from facecurate.cli.names import existing
 from facecurate.cli.state import (
     State,
     common,
@@ -129,54 +129,6 @@ def embed(
     )
 
 
-@click.command("redundancy-report", short_help="How many distinct frames a dataset holds.")
-@click.argument("name", metavar="[NAME_OR_DATASET]", required=False)
-@click.option("--root", metavar="DIR", help="Where a known dataset's files lie, instead of a link.")
-@click.option("--encoder", default="dct", show_default=True, help="dct, run:NAME, file:PATH, ...")
-@click.option(
-    "--not-identity",
-    is_flag=True,
-    help="The file given by file:PATH was not trained to recognise people.",
-)
-@workers_option
-@redo_option
-@common
-def redundancy_report(
-    state: State,
-    name: str | None,
-    root: str | None,
-    encoder: str,
-    not_identity: bool,
-    workers: int | None,
-    redo: bool,
-) -> None:
-    """Measure how redundant a set of faces is, before training on it.
-
-    Counts the frames that are still distinct at a tolerance measured on the data itself: where a
-    re-compressed, shifted or slightly brighter copy cannot be told apart. Writes redundancy.json
-    and redundancy.html. A linked dataset is imported and cropped on first use.
-
-    \b
-    Example:
-      facecurate redundancy-report mine
-      facecurate redundancy-report disfa
-    """
-    count = worker_count(workers)
-    dataset = prepared(state, name, root=root, workers=count)
-    from facecurate.embed import embed
-    from facecurate.encoders import load_encoder
-    from facecurate.redundancy import redundancy_report
-
-    def work(progress: Any) -> Any:
-        options: dict[str, Any] = {"encoder": encoder, "not_identity": not_identity}
-        embed(dataset, workers=count, progress=progress, **options)
-        model = load_encoder(encoder, dataset.workspace, not_identity=not_identity)
-        stats = redundancy_report(dataset, model, redo=redo, progress=progress)
-        return stats.noted(f"see {dataset.path('redundancy.html')}")
-
-    state.run(dataset, "faces", work)
-
-
 @click.command(short_help="Training shards, index and cards.")
 @name_argument
 @click.option("--shard-size", default="512MB", show_default=True)
@@ -296,4 +248,4 @@ def _plain(value: Any) -> Any:
 
 
 COMMANDS = [detect, embed]
-LOOKING = [redundancy_report, shard, verify, status, why]
+LOOKING = [shard, verify, status, why]

@@ -28,14 +28,33 @@ _IMPORTED = ("photos", "video")  # they come with every label and are imported a
 )
 @click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--subjects", type=click.IntRange(min=1), help="video: people.")
+@click.option("--subjects", type=click.IntRange(min=1), help="video, disfa: people.")
 @click.option("--sessions", type=click.IntRange(min=1), help="video: sequences of each person.")
 @click.option(
     "--fps", type=click.FloatRange(0.1, 240), help="video: frames a second.  [default: 20]"
 )
-@click.option("--speed", type=click.FloatRange(0.05, 20), help="video: 2 moves twice as fast.")
 @click.option(
-    "--repeats", type=click.IntRange(1, 100), help="video: frames that show the same state."
+    "--speed", type=click.FloatRange(0.05, 50), help="video, disfa: 2 moves twice as fast."
+)
+@click.option(
+    "--repeats", type=click.IntRange(1, 100), help="video, disfa: frames that show the same state."
+)
+@click.option(
+    "--states",
+    type=click.IntRange(min=1),
+    help="video, disfa: states of a sequence, which then come again.",
+)
+@click.option(
+    "--unsteady",
+    type=click.FloatRange(0, 20),
+    help="video, disfa: pixels by which a state that comes again is moved.",
+)
+@click.option("--test", type=click.IntRange(min=1), help="video: people of the split 'test'.")
+@click.option("--shared", type=click.IntRange(min=1), help="video: people of both splits.")
+@click.option(
+    "--leak",
+    type=click.IntRange(min=1),
+    help="video: training frames in each test sequence; disfa: frames of one person in the next.",
 )
 @click.option(
     "--gallery", is_flag=True, help="A page that shows what is drawn; NAME is not needed."
@@ -64,6 +83,7 @@ def synth(
     Example:
       facecurate synth practice --layout photos --count 1000
       facecurate synth rendered-300w --layout 300w --count 400
+      facecurate synth film --layout video --states 20 --repeats 5 --test 2 --leak 3
       facecurate synth --gallery
     """
     if gallery:
@@ -82,8 +102,6 @@ def synth(
     dataset = state.workspace.dataset(name)
     options: dict[str, Any] = {"workers": worker_count(workers), "redo": redo}
     chosen: dict[str, Any] = {option: value for option, value in film.items() if value is not None}
-    if chosen and layout != "video":
-        raise UsageError(f"--{next(iter(chosen))} belongs to --layout video")
 
     def work(progress: Any) -> Any:
         options["progress"] = progress

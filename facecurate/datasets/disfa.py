@@ -2,7 +2,7 @@
 
 A frame of a video is a picture; its source names the video and the frame from 0, its column
 ``frame`` has the owners' number, from 1. The label files serve both cameras; the landmarks, as far
-as is known, were tracked in the left camera's videos and are given for these alone. The two files
+as is known, were tracked in the left camera's videos and are given for these alone. The files
 of code beside the manifest ``disfa.toml``: what is in single files stands in ``disfa_files.py``.
 """
 
@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facecurate import storage, videos
+from facecurate.datasets import disfa_damage as damage
 from facecurate.datasets import disfa_files as files
 from facecurate.datasets.annotated import Annotated, GivenFace
 from facecurate.datasets.disfa_files import LABELS, LANDMARKS, POINTS, SUBJECTS, Codes, Floats
 from facecurate.datasets.points import landmarks, tight_box
 from facecurate.errors import DamagedError
-from facecurate.images import JPEG_QUALITY, ImageRejectedError, Pixels
+from facecurate.images import JPEG_QUALITY, Pixels
 from facecurate.records import AU_NUMBERS
 
 LINES, SHORT = 4845, {"SN010": 4844}  # label lines a subject, and who has fewer
@@ -104,14 +105,21 @@ class ReaderDISFA:
 
         The box is the tight one of the 66 points. A frame whose landmark file alone is missing has
         the box and the five landmarks of the frame before, so that its codes are kept, and no
-        points; longer gaps have no box. Raises DamagedError naming file and line.
+        points; longer gaps have no box. Raises DamagedError, before the first frame, with all
+        that is wrong with label files and videos.
         """
-        for one in recordings(root, self.camera):
+        held = recordings(root, self.camera)
+        damage.refuse(
+            root,
+            [
+                line
+                for one in held
+                for line in damage.stops(root, one.subject, one.labels, one.video, self.camera)
+            ],
+        )
+        for one in held:
             codes = files.read_labels(root, dict(one.labels))
-            if one.video is None:
-                raise DamagedError(
-                    f"{one.subject}: labels, but no video of the {self.camera} camera"
-                )
+            assert one.video is not None
             for frame, face in enumerate(self._faces(root, one, codes), start=1):
                 if self.bad_frames == "drop" and files.is_bad(one.subject, frame):
                     continue
@@ -176,7 +184,7 @@ class ReaderDISFA:
         if one.video is None:
             yield f"{one.subject}: no video of the {self.camera} camera"
         else:
-            yield from _check_video(root, one.video, lines, rendered)
+            yield from damage.of_video(root, one.video, lines, rendered)
         if one.points is not None:
             yield from self._check_points(root, one, lines, rendered)
 
@@ -211,18 +219,6 @@ def _face(points: Floats | None, near: Floats | None, intensities: Codes) -> Giv
 def _packed(values: Iterable[float]) -> Sequence[float]:
     """130,000 frames are held at once: as objects their numbers would need ten times the memory."""
     return array("f", values)
-
-
-def _check_video(root: str, video: str, lines: int, rendered: bool) -> Iterator[str]:
-    try:
-        found = videos.count(storage.join(root, *video.split("/")))
-    except ImageRejectedError as error:
-        yield f"{video}: cannot be decoded ({error})"
-        return
-    if found < lines:
-        yield f"{video}: {found:,} frames for {lines:,} label lines"
-    elif found > lines and not rendered:
-        yield f"warning: {video}: {found:,} frames, of which the first {lines:,} are coded"
 
 
 # -- writing ---------------------------------------------------------------------------------------

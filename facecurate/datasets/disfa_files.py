@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -138,6 +139,25 @@ def read_labels(root: str, files: dict[int, str]) -> Codes:
             more = f"{len(columns[unit]):,} frames, action unit {AU_NUMBERS[0]} has {one:,}"
             raise DamagedError(f"{path}:{len(columns[unit])}: {more}")
     return np.array([columns[unit] for unit in AU_NUMBERS], np.int8).T
+
+
+def label_problems(root: str, files: dict[int, str]) -> list[str]:
+    """All that is wrong with one subject's label files, a line each; empty if they can be read."""
+    first = files[min(files)].rpartition("/")[0] if files else LABELS
+    lines = [f"{first}: no file of action unit {u}" for u in AU_NUMBERS if u not in files]
+    lengths: dict[str, int] = {}
+    for path in (files[unit] for unit in AU_NUMBERS if unit in files):
+        try:
+            data = storage.read(storage.join(root, *path.split("/")))
+            lengths[path] = len(parse_labels(data, path))
+        except DamagedError as error:
+            lines.append(str(error))
+    usual = Counter(lengths.values()).most_common(1)
+    return lines + [
+        f"{path}: {length:,} frames, most files of this subject have {usual[0][0]:,}"
+        for path, length in lengths.items()
+        if length != usual[0][0]
+    ]
 
 
 # -- landmarks -----------------------------------------------------------------------------------

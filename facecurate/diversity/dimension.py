@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 MOST = 10_000
-"""Points above which as many are drawn at random: a sample sees a larger scale."""
+"""Vectors above which as many are drawn at random: a sample sees a larger scale."""
 
 NEIGHBOURS = 128
 LEAST = 10  # points
@@ -33,7 +33,7 @@ _HIGHEST = 1e4  # a dimension beyond which nothing is looked for
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """Of P points: those asked of, without repetitions, and sampled above ``MOST``.
+    """Of P points: those asked of, a sample above ``MOST``, without ``repeated`` repetitions.
 
     two_nn: from the two nearest neighbours (Facco et al., Scientific Reports, 2017); mle: from 20
     (Levina and Bickel, NIPS 2004, the inverses averaged as MacKay and Ghahramani have it); NaN
@@ -65,14 +65,15 @@ def intrinsic_dimension(vectors: ArrayLike, *, seed: int = 0) -> Dimension:
     n = 1, 2, 4, ... 64; its first value is TwoNN. Exact neighbours, by blocks of products.
     Raises FacecurateError below ``LEAST`` different vectors.
     """
-    wide = np.asarray(vectors, np.float64)
-    points = np.unique(wide, axis=0)
-    repeated, sampled = len(wide) - len(points), len(points) > MOST
-    if len(points) < LEAST:
-        raise FacecurateError(f"{len(points)} different vectors are too few: take {LEAST} or more")
+    asked = np.asarray(vectors)
+    sampled = len(asked) > MOST
     if sampled:
         rng = np.random.default_rng([0xD13, seed])
-        points = points[np.sort(rng.choice(len(points), MOST, replace=False))]
+        asked = asked[np.sort(rng.choice(len(asked), MOST, replace=False))]
+    points = np.unique(asked.astype(np.float64), axis=0)
+    repeated = len(asked) - len(points)
+    if len(points) < LEAST:
+        raise FacecurateError(f"{len(points)} different vectors are too few: take {LEAST} or more")
     distances = nearest(points, min(NEIGHBOURS, len(points) - 1))
     scales = 2 ** np.arange(int(np.log2(distances.shape[1])))
     curve = [gride(distances[:, n - 1], distances[:, 2 * n - 1], int(n)) for n in scales]

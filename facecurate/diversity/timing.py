@@ -63,7 +63,7 @@ _SCHEMA = pa.schema(
         ("interval_frames", pa.float64()),  # sampling interval that makes frames independent
         ("interval_seconds", pa.float64()),
         ("relative_error", pa.float64()),  # standard error of tau and of effective
-        ("reliable", pa.bool_()),  # tau is at most a fiftieth of a sequence
+        ("reliable", pa.bool_()),  # within 15 %: tau is at most a fiftieth of a sequence
         ("effective_of_mean", pa.float64()),  # with the mean of all taken away
     ]
 )

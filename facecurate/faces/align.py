@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,6 +147,15 @@ def map_points(matrix: ArrayLike, points: ArrayLike) -> Points:
     m = np.asarray(matrix, np.float64).reshape(2, 3)
     given = np.asarray(points, np.float64)
     return (given.reshape(-1, 2) @ m[:, :2].T + m[:, 2]).reshape(given.shape)
+
+
+def crop_points(row: Mapping[str, Any]) -> NDArray[np.float32]:
+    """A face's five landmarks and the source's points in crop pixels, as encoders take them.
+
+    row: its columns ``landmarks``, ``points`` and ``matrix``. (10 + 2 P,), NaN where unknown.
+    """
+    told = [*(row["landmarks"] or [math.nan] * 10), *(row["points"] or [])]
+    return map_points(row["matrix"], told).astype(np.float32)
 
 
 def invert(matrix: ArrayLike) -> Points:

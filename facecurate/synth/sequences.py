@@ -2,8 +2,9 @@
 
 A sequence samples motion in continuous time (``dynamics``) at ``fps`` frames a second: another
 ``fps`` sees the same motion at other instants, ``speed=2`` the same path twice as fast, and
-``repeats`` shows each state so many times, apart only by noise and compression. Room, light and
-camera are drawn from the seed alone and tell nothing about the identity.
+``repeats`` shows each state so many times, apart only by noise and compression, ``distinct`` shows
+so many states again and again, and ``unsteady`` moves and lights every frame a little differently.
+Room, light and camera are drawn from the seed alone and tell nothing about the identity.
 """
 
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _GROUP_QUALITY = (6, -9, -9, -3, -9, -9, -3, -9, -9, -3, -9, -9)  # I B B P B B 
 _FIXED = 0.3  # share of the noise's standard deviation that is the sensor's own pattern
 _TRAIL = 0.5  # how much of a frame's noise the next one still has: neighbours correlate by 0.4
 _FIGURE = 1.6  # face sizes from the face's centre to where the shoulders end
+_WAVER = 0.03  # share by which the light changes for a pixel of unsteadiness
 _INSTANT = 0.005  # seconds over which speeds are measured
 _LIMITS = np.array([25.0, 15.0])  # of the gaze in the head, degrees
 
@@ -55,7 +57,10 @@ class SequencePlan:
 
     ``frames`` T in all, ``repeats`` of each state; ``fps`` frames a second; ``speed``: how many
     seconds of the motion pass in a second; pictures of ``width`` x ``height`` pixels. ``panel``
-    names the pair of coders. Frames count from 0.
+    names the pair of coders. ``distinct``: how many states there are, which then come again from
+    the first on (0: none comes again). ``unsteady``: pixels by which the same state lies elsewhere
+    in another frame at most, across and down, in light that differs by up to 3 % a pixel. Frames
+    count from 0.
     """
 
     identity: int
@@ -67,12 +72,18 @@ class SequencePlan:
     width: int = 256
     height: int = 256
     panel: int = 0
+    distinct: int = 0
+    unsteady: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.frames, self.repeats) < 1:
             raise ValueError(f"frames ({self.frames}) and repeats ({self.repeats}) start from 1")
         if min(self.fps, self.speed) <= 0:
             raise ValueError(f"fps ({self.fps}) and speed ({self.speed}) must be positive")
+        if min(self.distinct, self.unsteady) < 0:
+            raise ValueError(
+                f"distinct ({self.distinct}) and unsteady ({self.unsteady}) start from 0"
+            )
 
     @property
     def session(self) -> Session:
@@ -82,7 +93,8 @@ class SequencePlan:
     @property
     def states(self) -> NDArray[np.int64]:
         """(T,) the state that each frame shows, from 0; N_eff can be no more than their number."""
-        return np.arange(self.frames) // self.repeats
+        each = np.arange(self.frames) // self.repeats
+        return each % self.distinct if self.distinct else each
 
     @property
     def times(self) -> Floats:
@@ -109,8 +121,7 @@ class SequencePlan:
 
     def frame(self, k: int) -> tuple[FaceSpec, tuple[int, ...]]:
         """The face of frame ``k`` and the first coder's 18 integers for it."""
-        at = self._state(k)
-        return self._face(at), tuple(_coded(self)[0, k].tolist())
+        return self._face(k), tuple(_coded(self)[0, k].tolist())
 
     def photo(self, k: int) -> PhotoSpec:
         """The picture of frame ``k``, with the fixed part of the noise and not yet compressed.
@@ -118,7 +129,7 @@ class SequencePlan:
         A figure that is wholly outside is left out.
         """
         course, at, camera = _course(self), self._state(k), self.session
-        face = self._face(at)
+        face = self._face(k)
         middle = np.array([self.width - 1, self.height - 1]) / 2
         beyond = (np.abs(course.place[at] - middle) - middle).max()
         return PhotoSpec(
@@ -143,7 +154,8 @@ class SequencePlan:
         """
         image, labels = render_photo(self.photo(k))
         labels = [known for known in labels if self._touches(known)]
-        grey: Any = image.astype(np.float32) * np.float32(_course(self).gain[self._state(k)])
+        gain = _course(self).gain[self._state(k)] * (1 + _WAVER * self._shake(k)[2])
+        grey: Any = image.astype(np.float32) * np.float32(gain)
         moving = np.sqrt((1 - _FIXED**2) / (1 + _TRAIL**2)) * self.session.noise
         grey += np.float32(moving) * self._noise(k)
         grey += np.float32(moving * _TRAIL) * self._noise(k - 1)
@@ -163,10 +175,20 @@ class SequencePlan:
     def _state(self, k: int) -> int:
         if not 0 <= k < self.frames:
             raise IndexError(f"frame {k} of {self.frames}")
-        return k // self.repeats
+        at = k // self.repeats
+        return at % self.distinct if self.distinct else at
 
-    def _face(self, at: int) -> FaceSpec:
-        course, camera = _course(self), self.session
+    def _shake(self, k: int) -> tuple[float, float, float]:
+        """How far frame ``k`` lies elsewhere, x and y in pixels, and how the light has changed."""
+        if not self.unsteady:
+            return 0.0, 0.0, 0.0
+        rng = np.random.default_rng([0x5A4E, self.seed, k])
+        x, y, light = (rng.uniform(-0.5, 0.5, 3) * self.unsteady).tolist()
+        return x, y, light
+
+    def _face(self, k: int) -> FaceSpec:
+        course, camera, at = _course(self), self.session, self._state(k)
+        x, y, _ = self._shake(k)
         yaw, pitch, roll = course.pose[at].tolist()
         return FaceSpec(
             identity=self.identity,
@@ -178,7 +200,7 @@ class SequencePlan:
             lopsided=float(course.lopsided[at]),
             gaze=(float(course.gaze[at, 0]), float(course.gaze[at, 1])),
             size_px=float(course.size[at]),
-            centre=(float(course.place[at, 0]), float(course.place[at, 1])),
+            centre=(float(course.place[at, 0]) + x, float(course.place[at, 1]) + y),
             light=camera.light,
             distance=camera.distance,
             glasses=camera.glasses,
@@ -198,12 +220,16 @@ def plan(
     width: int = 256,
     height: int = 256,
     panel: int = 0,
+    distinct: int = 0,
+    unsteady: float = 0.0,
 ) -> SequencePlan:
     """The video of ``identity`` in the session ``seed``; the same arguments, the same bytes.
 
     Raises ValueError where a number makes no sense; see ``SequencePlan`` for what they mean.
     """
-    return SequencePlan(identity, seed, frames, fps, speed, repeats, width, height, panel)
+    return SequencePlan(
+        identity, seed, frames, fps, speed, repeats, width, height, panel, distinct, unsteady
+    )
 
 
 @lru_cache(maxsize=8)

@@ -70,6 +70,11 @@ def layout_of(name: str) -> Layout:
     return cast("Layout", import_module(f"facecurate.synthesise.{LAYOUTS[name]}"))
 
 
+def options_of(name: str) -> tuple[str, ...]:
+    """The options of a layout; few have any."""
+    return tuple(getattr(layout_of(name), "OPTIONS", ()))
+
+
 @dataclass(frozen=True, slots=True)
 class RenderTask(Task):
     """The items of one part: their numbers in the plan."""
@@ -98,11 +103,12 @@ def synthesise(
     """Renders ``count`` pictures into ``files/`` with their truth in ``synth/``.
 
     A dataset's layout is linked as that dataset, marked as rendered, in the workspace's
-    ``facecurate.toml``. ``options``: those of the layout (``video.Video``'s). Raises SettingsError
-    if the dataset holds another layout, seed, option or, for a dataset's layout, count; UsageError
-    if it holds photos that are not rendered.
+    ``facecurate.toml``. ``options``: those of the layout (``options_of``). Raises SettingsError if
+    the dataset holds another layout, seed, option or, for a dataset's layout, count; UsageError if
+    the layout has no such option, or the dataset holds photos that are not rendered.
     """
     kind = layout_of(layout)
+    _refuse_options(layout, options)
     total = len(kind.items(count, seed, **options))  # refuses what cannot be drawn
     with dataset.lock("synth") as taken_over:
         _refuse_others(dataset)
@@ -134,6 +140,13 @@ def synthesise(
             _link(dataset, kind.DATASET)
             note += f", linked as a rendered {kind.DATASET}"
         return stats.noted(taken_over or "", note)
+
+
+def _refuse_options(layout: str, options: Mapping[str, float]) -> None:
+    for option in options:
+        if option not in options_of(layout):
+            owners = [name for name in LAYOUTS if option in options_of(name)]
+            raise UsageError(f"--{option} belongs to --layout {' or '.join(owners) or 'none'}")
 
 
 def _link(dataset: Dataset, id: str) -> None:

@@ -129,14 +129,16 @@ def test_the_right_camera_s_folder_is_singular_and_has_no_landmarks(root: str) -
     right = ReaderDISFA(camera="right")
     with pytest.raises(DamagedError, match="SN010: labels, but no video of the right camera"):
         list(right.annotations(root))
-    first = next(right.annotations(root))
-    assert first.source == f"{path}#0000000" and first.faces[0].box is None
-    assert list(first.faces[0].label_au) == codes_of(1)[0].tolist()
     assert right.check(root, rendered=True) == [
         f"{path}: 1 frames for {N} label lines",
         "SN010: no video of the right camera",
         "SN031: no video of the right camera",
     ]
+    for subject in ("SN001", "SN010", "SN031"):
+        disfa.write_video(root, subject, [picture(k) for k in range(N)], "right")
+    first = next(right.annotations(root))
+    assert first.source == f"{path}#0000000" and first.faces[0].box is None
+    assert list(first.faces[0].label_au) == codes_of(1)[0].tolist()
 
 
 def test_the_same_numbers_give_the_same_landmark_file() -> None:
@@ -235,7 +237,7 @@ def test_a_damaged_label_line_is_told_with_its_number(text: str, message: str) -
 def test_files_of_one_subject_agree(root: str) -> None:
     file = Path(root) / "ActionUnit_Labels" / "SN001" / "SN001_au25.txt"
     file.write_bytes(b"".join(b"%d,0\n" % k for k in range(1, N)))
-    message = rf"SN001_au25\.txt:{N - 1}: {N - 1} frames, action unit 1 has {N}"
+    message = rf"SN001_au25\.txt: {N - 1} frames, most files of this subject have {N}"
     with pytest.raises(DamagedError, match=message):
         list(DISFA.annotations(root))
     file.unlink()
@@ -394,6 +396,29 @@ def test_what_is_missing_or_too_short_is_found(root: str) -> None:
         " (not_an_image: begins like no video that is read)",
         "SN099: no video of the left camera",
     ]
+
+
+def test_all_that_is_wrong_is_listed_before_anything_is_taken(root: str, tmp_path: Path) -> None:
+    labels = Path(root) / "ActionUnit_Labels"
+    disfa.write_video(root, "SN001", [picture(k) for k in range(N - 2)])
+    (labels / "SN010" / "SN010_au4.txt").write_bytes(b"1,0\n")
+    (labels / "SN010" / "SN010_au9.txt").write_bytes(b"1,7\n")
+    (labels / "SN010" / "SN010_au12.txt").unlink()
+    video = Path(root) / "Videos_LeftCamera" / "LeftVideoSN031_comp.avi"
+    video.write_bytes(video.read_bytes()[:200])
+    dataset = Workspace(str(tmp_path / "work")).dataset("damaged")
+    with pytest.raises(DamagedError) as told:
+        import_annotated(dataset, root, DISFA.annotations(root), source_id="disfa", rendered=False)
+    assert str(told.value) == (
+        f"{root}: 5 things wrong, nothing was taken: "
+        f"Videos_LeftCamera/LeftVideoSN001_comp.avi: {N - 2} frames for {N} label lines; "
+        "ActionUnit_Labels/SN010: no file of action unit 12; "
+        "ActionUnit_Labels/SN010/SN010_au9.txt:1: intensity 7 is above 5; "
+        f"ActionUnit_Labels/SN010/SN010_au4.txt: 1 frames, most files of this subject have {N}; "
+        "Videos_LeftCamera/LeftVideoSN031_comp.avi: cannot be decoded (broken: no decoder takes "
+        "the video)"
+    )
+    assert not dataset.has()
 
 
 def test_a_folder_of_something_else_is_told(tmp_path: Path) -> None:

@@ -25,9 +25,11 @@ def states(count: int, d: int, mean_cosine: float, rng: np.random.Generator) -> 
 
 def seen(planted: np.ndarray, which: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One noisy observation of each state in ``which``, float32."""
-    d = planted.shape[1]
-    noise = rng.standard_normal((len(which), d), dtype=np.float32)
-    return planted[which].astype(np.float32) + noise * np.float32(NOISE / np.sqrt(d))
+    x = planted.astype(np.float32)[which]
+    for start in range(0, len(x), 8192):  # so that half a million frames fit
+        rows = x[start : start + 8192]
+        rows += rng.standard_normal(rows.shape, np.float32) * np.float32(NOISE / x.shape[1] ** 0.5)
+    return x
 
 
 def calibrated(planted: np.ndarray, rng: np.random.Generator) -> float:

@@ -32,6 +32,12 @@ def test_a_correlation_that_lasts_too_long_for_its_series_is_flagged(phi):
     assert not correlation(single(walks(phi, 27, 4845, 0))).reliable
 
 
+def test_a_series_that_is_too_short_to_be_sure_of_is_flagged_too():
+    few, many = (correlation(single(walks(0.9, count, 4845, 0))) for count in (1, 27))
+    assert few.time < few.length / 50 and few.error > 0.1 and not few.reliable
+    assert many.error < 0.05 and many.reliable
+
+
 def test_what_is_put_back_repairs_what_each_series_own_mean_took_away():
     truth, plain, restored = 27 * 4845 * 0.01 / 1.99, [], []
     for seed in range(4):

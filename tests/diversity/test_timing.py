@@ -31,7 +31,7 @@ def test_each_sequence_and_all_of_them_in_frames_and_seconds():
     assert rows[0]["interval_frames"] == np.ceil(pooled.time)
     assert rows[0]["effective"] == pytest.approx(1500 / pooled.time)
     assert rows[1]["effective"] == pytest.approx(correlation([[a]]).effective)
-    assert rows[0]["reliable"]
+    assert rows[0]["relative_error"] == pytest.approx(pooled.error)
 
 
 def test_gaps_and_missing_values_cut_a_series_into_pieces_of_one_mean():

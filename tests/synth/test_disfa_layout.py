@@ -13,7 +13,7 @@ from facecurate import storage, videos
 from facecurate.datasets import disfa as files
 from facecurate.datasets.disfa_files import OF_68, SUBJECTS
 from facecurate.datasets.manifest import load
-from facecurate.errors import FacecurateError
+from facecurate.errors import FacecurateError, UsageError
 from facecurate.pool import Pool
 from facecurate.prepare import prepare
 from facecurate.records import AU_NUMBERS, FACE_SCHEMA, PHOTO_SCHEMA
@@ -145,6 +145,37 @@ def test_a_face_that_has_left_the_picture_keeps_its_codes(tmp_path):
     codes = [select(away.frame(k)[1], AU_NUMBERS) for k in range(6)]
     assert [list(a.faces[0].label_au) for a in read] == codes
     assert {row["kind"] for row, here in zip(rows, seen, strict=True) if not here} == {"lost"}
+
+
+def test_planted_redundancy_and_leaks_stand_in_the_truth(tmp_path):
+    root = str(tmp_path)
+    items = disfa.items(23, 3, states=3, repeats=2, speed=40, unsteady=1, leak=1)[:2]
+    assert [item.subject for item in items] == ["SN001", "SN010"]
+    rows = [row for item in items for row in disfa.render(root, item)]
+    truth = {row["file"]: row for row in rows}
+    assert [row["state"] for row in rows if row["subject"] == "SN001"] == [0, 0, 1, 1]
+    copied = [row for row in rows if row["copy_of"]]
+    assert {row["kind"] for row in copied} == {"repeat", "leak"}
+    (leaked,) = (row for row in copied if row["kind"] == "leak")
+    original = truth[leaked["copy_of"]]
+    assert (original["subject"], leaked["subject"], leaked["state"]) == ("SN001", "SN010", None)
+    assert leaked["identity"] == original["identity"] and leaked["points"] == original["points"]
+    read = {a.source: a.faces[0] for a in files.DISFA.annotations(root)}
+    assert read[leaked["file"]].label_au == read[original["file"]].label_au
+
+
+def test_fewer_people_have_longer_videos():
+    films = disfa.items(100, 3, subjects=2)
+    assert [(film.subject, film.lines) for film in films] == [("SN001", 50), ("SN010", 50)]
+    for people in (1, 28, 34):
+        with pytest.raises(FacecurateError, match=f"{people} people .* from 2 to 27"):
+            disfa.items(100, 3, subjects=people)
+
+
+def test_the_owners_frame_rate_is_no_option(tmp_path):
+    dataset = Dataset(str(tmp_path), "faces")
+    with pytest.raises(UsageError, match="--fps belongs to --layout video"):
+        synthesise(dataset, layout="disfa", count=9, fps=10.0)
 
 
 # -- as a dataset ----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facecurate import images, storage
+from facecurate.encoders.shape_hog import ShapeHogEncoder
 from facecurate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class Encoder(Protocol):
     def encode(self, crops: Sequence[Pixels], points: Sequence[Points] | None = None) -> Vectors:
         """(N, d) float32 vectors of (H, W, 3) RGB uint8 crops of any sizes.
 
-        points: for each crop the (10,) landmarks in crop pixels, NaN where unknown; encoders
-        that look at pixels alone ignore them.
+        points: for each crop (10 + 2 P,) the five landmarks in crop pixels, NaN where unknown,
+        then the P points that the source has; encoders that look at pixels alone ignore them.
         """
         ...
 
@@ -106,7 +107,7 @@ def _frequencies() -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.i
     return basis, lowest[:, 1], lowest[:, 2]
 
 
-ENCODERS: dict[str, Callable[[], Encoder]] = {"dct": DctEncoder}
+ENCODERS: dict[str, Callable[[], Encoder]] = {"dct": DctEncoder, "shape+hog": ShapeHogEncoder}
 """Encoders that need no weights, by the name that ``--encoder`` takes."""
 
 

@@ -1,0 +1,199 @@
+"""The pure parts of the report: runs, timeline, sentence, warnings, plan."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facecurate.diversity.structure import UNKNOWN, Structure
+from facecurate.redundancy.beside import plain
+from facecurate.redundancy.first import warnings
+from facecurate.redundancy.near import near_runs
+from facecurate.redundancy.plan import annotation_plan
+from facecurate.redundancy.sentence import sentence
+from facecurate.redundancy.timeline import Line, timeline
+
+HOSTILE = '"><script>alert(1)</script>\u202e]]>'
+
+
+def film(frames: int, sequences: int = 1, rate: float = 20.0) -> Structure:
+    """So many frames in each sequence, in the order of time."""
+    total = frames * sequences
+    nobody = np.full(total, UNKNOWN, np.int32)
+    return Structure(
+        subject=nobody,
+        session=nobody,
+        sequence=np.repeat(np.arange(sequences, dtype=np.int32), frames),
+        split=nobody,
+        frame=np.tile(np.arange(frames, dtype=np.int64), sequences),
+        rate=np.full(total, rate, np.float32),
+        subject_names=(),
+        session_names=(),
+        sequence_names=tuple(f"s{k}" for k in range(sequences)),
+        split_names=(),
+    )
+
+
+def at_angles(*degrees: float) -> np.ndarray:
+    angle = np.radians(degrees)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float16)
+
+
+# -- runs ----------------------------------------------------------------------------------------
+
+
+def test_a_run_lasts_while_frames_are_near_its_first_one_not_the_one_before() -> None:
+    """Each frame is 4 degrees on: within 9 degrees of the first are the next two."""
+    runs = near_runs(film(7), at_angles(0, 4, 8, 12, 16, 20, 24), math.cos(math.radians(9)))
+    assert runs.first.tolist() == [0, 3, 6] and runs.frames.tolist() == [3, 3, 1]
+    assert runs.repeated == pytest.approx(4 / 7)
+    assert runs.edge[0] == pytest.approx(math.cos(math.radians(12)), abs=1e-3)
+    assert math.isnan(runs.edge[-1])  # the sequence ends, not the likeness
+
+
+def test_a_run_ends_with_its_sequence() -> None:
+    runs = near_runs(film(3, sequences=2), at_angles(0, 0, 0, 0, 0, 0), 0.99)
+    assert runs.frames.tolist() == [3, 3] and runs.rows(1).tolist() == [3, 4, 5]
+
+
+def test_a_run_longer_than_the_look_ahead_is_one() -> None:
+    runs = near_runs(film(500), at_angles(*[0] * 499, 90), 0.99)
+    assert runs.frames.tolist() == [499, 1]
+
+
+def test_frames_without_a_sequence_are_in_no_run() -> None:
+    alone = film(3)
+    alone.sequence[:] = UNKNOWN
+    assert len(near_runs(alone, at_angles(0, 0, 0), 0.9).first) == 0
+
+
+# -- timeline ------------------------------------------------------------------------------------
+
+
+def line(name: str = "a", runs: list[list[float]] | None = None) -> Line:
+    nothing = np.empty((0, 2))
+    spans = nothing if runs is None else np.array(runs, np.float64)
+    return Line(name, 10.0, spans, nothing, np.empty(0), "50 %")
+
+
+def test_names_in_the_timeline_are_text() -> None:
+    svg = timeline([line(HOSTILE)], "s")
+    assert "<script" not in svg and "\u202e" not in svg and "&lt;script&gt;" in svg
+
+
+def test_many_runs_make_one_path_and_no_run_is_lost() -> None:
+    runs = [[k, k + 0.5] for k in range(10)]
+    svg = timeline([line(runs=runs)], "s")
+    assert svg.count("<path") == 2  # by turns
+    assert svg.count("z") >= 10
+
+
+def test_runs_closer_than_the_eye_sees_are_drawn_as_one() -> None:
+    runs = [[k / 1000, k / 1000 + 0.0009] for k in range(0, 10_000, 2)]
+    assert len(timeline([line(runs=runs)], "s")) < 5000
+
+
+# -- sentence, warnings, plan --------------------------------------------------------------------
+
+
+def result(**more: Any) -> dict[str, Any]:
+    base: dict[str, Any] = {
+        "dataset": "disfa",
+        "encoder": "dct",
+        "frames": 130_815,
+        "unit": "subject",
+        "groups": 27,
+        "people": 27,
+        "copy": {"n_eff": 20_000.4, "interval": {"low": 15_000.0, "high": 26_000.0}},
+        "label": None,
+        "check": None,
+        "others": [],
+        "learning_curve": None,
+        "subsets": [],
+    }
+    return base | more
+
+
+def cell(frames: float, kept: float | None, people: float = 100) -> dict[str, Any]:
+    ends = {"retention_low": None, "retention_high": None}
+    if kept is not None:
+        ends = {"retention_low": kept - 0.05, "retention_high": kept + 0.04}
+    values = {"value": 0.4, "low": 0.3, "high": 0.5, "loss_worst": 0.1, "trained": 100.0}
+    return {"people": people, "frames": frames, "retention": kept, **ends, **values}
+
+
+def curve(**more: Any) -> dict[str, Any]:
+    half = cell(100, 0.8, people=50)
+    base = {"score": "icc", "full": 0.4, "people": 27, "at_share": cell(1, 0.94)}
+    return base | {"half_the_people": half, "cells": [cell(1, 0.94), cell(100, 1.0), half]} | more
+
+
+def test_the_sentence_tells_both_counts_with_their_intervals() -> None:
+    label = {"n_eff": 900.0, "interval": {"low": 700.0, "high": 1100.0}}
+    assert sentence(result(label=label)) == (
+        "disfa: 130,815 frames of 27 people. At the tolerance where a re-compressed copy cannot "
+        "be told apart they are 20,000 [15,000, 26,000] distinct frames; at the tolerance where "
+        "coded levels agree they are 900 [700, 1,100]."
+    )
+
+
+def test_an_encoder_that_does_not_see_the_labels_gets_no_headline() -> None:
+    told = result(check={"auroc": 0.69})
+    assert "does not see the labels (dct: AUROC 0.69" in sentence(told)
+    assert "20,000" not in sentence(told)
+    assert "does not see the labels" in warnings(told)[0]
+    assert "20,000" in sentence(result(check={"auroc": 0.70}))
+
+
+def test_the_learning_curve_adds_what_fewer_frames_and_fewer_people_keep() -> None:
+    told = sentence(result(learning_curve=curve()))
+    assert told.endswith(
+        "Trained on 1 % of the frames, chosen at random within each person, a probe keeps 94 % "
+        "[89, 98] of the ICC on unseen people; all frames of half of the people keep 80 % "
+        "[75, 84]: what limits it is the 27 people."
+    )
+
+
+def test_people_are_called_the_limit_only_where_half_of_them_keep_less() -> None:
+    same = curve(half_the_people=cell(100, 0.99, people=50))
+    assert "what limits it" not in sentence(result(learning_curve=same))
+
+
+def test_a_probe_that_reads_nothing_has_no_share_to_keep() -> None:
+    nothing = curve(at_share=cell(1, None), full=-0.02)
+    assert sentence(result(learning_curve=nothing)).endswith(
+        "A probe reads nothing off these vectors (ICC -0.02)."
+    )
+
+
+@pytest.mark.parametrize(("other", "words"), [(29_000.0, 0), (31_000.0, 1)])
+def test_encoders_more_than_half_as_much_apart_are_named_first(other: float, words: int) -> None:
+    two = {"encoder": "shape+hog", "copy": {"n_eff": other, "interval": None}, "label": None}
+    found = warnings(result(others=[two]))
+    assert len(found) == words
+    assert all("dct 20,000, shape+hog 31,000" in line for line in found)
+
+
+def test_a_plan_has_hours_and_what_the_curve_expects_of_as_many_frames() -> None:
+    lists = [{"size": "1%", "frames": 1308, "file": "subset-1pct.parquet"}]
+    plan = annotation_plan(result(subsets=lists, learning_curve=curve()), minutes=3.0)
+    assert [(p["size"], p["frames"], p["hours"]) for p in plan] == [
+        ("1%", 1308, 65.4),
+        ("100%", 130_815, 6540.75),
+    ]
+    assert plan[0]["file"] == "subset-1pct.parquet" and plan[0]["value"] == 0.4
+
+
+def test_without_a_curve_a_plan_expects_nothing_and_without_minutes_there_is_none() -> None:
+    lists = [{"size": "2%", "frames": 60, "file": "subset-2pct.parquet"}]
+    (line,) = annotation_plan(result(subsets=lists), minutes=1.0)
+    assert line["hours"] == 1.0 and line["value"] is None
+    assert annotation_plan(result(subsets=lists), minutes=None) == []
+
+
+def test_numbers_that_json_does_not_know_become_null() -> None:
+    found = plain({"a": [math.nan, 1.0, (np.float64(2), math.inf)], "b": np.int64(3)})
+    assert found == {"a": [None, 1.0, [2.0, None]], "b": 3}
