@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from facecurate.choose.candidates import Candidates
 from facecurate.choose.compare import Arm, Comparison, Difference, compare
-from facecurate.choose.strategies import BASELINES, STRATEGIES
+from facecurate.choose.strategies import BASELINES, NEEDS_LABELS, STRATEGIES
 from facecurate.choose.thinning import usual_spacing
 from facecurate.diversity.structure import Labels, Structure
 from facecurate.probes.narrow import impersonal
@@ -109,11 +109,13 @@ def _figures(found: Comparison, vectors: str, used: str) -> Iterator[Figure]:
     for arm in found.arms:
         if STRATEGIES[arm.strategy].reads == "frames":
             continue
+        told = (
+            f"{arm} ({NEEDS_LABELS})" if STRATEGIES[arm.strategy].remark else f"{arm} by {vectors}"
+        )
         for baseline in BASELINES:
             other = Arm(baseline, arm.fraction)
-            label = f"{arm} by {vectors}, against {baseline}"
-            yield Figure(label, icc[arm], "ICC", None, icc[other], used)
+            yield Figure(f"{told}, against {baseline}", icc[arm], "ICC", None, icc[other], used)
         if arm.fraction == ONE:
             random = Arm("stratified", FIVE)
-            label = f"{arm} by {vectors}, against {random}"
-            yield Figure(label, icc[arm], "ICC", 1.0, icc[random], used)
+            bar = None if STRATEGIES[arm.strategy].remark else 1.0
+            yield Figure(f"{told}, against {random}", icc[arm], "ICC", bar, icc[random], used)

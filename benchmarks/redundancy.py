@@ -1,10 +1,12 @@
 """The redundancy of a dataset: what is measured, how exactly, how fast.
 
-    python benchmarks/redundancy.py [--only vectors] [--quick] [--json FILE]
+    python benchmarks/redundancy.py [--only vectors,subsets,speed] [--quick] [--json FILE]
 
 vectors: the measures on vectors, of 131,000 and a million planted frames of 27 people in a file;
 FAISS and scikit-learn count neighbours within one tolerance of as many frames as they can. Peaks
 are those of a process of its own, mapped files with them.
+subsets: chosen frames against stride and stratified random, on rendered video (kept for next time).
+speed: choosing and probing at DISFA's size; apricot-select chooses from the same graph.
 """
 
 from __future__ import annotations
@@ -12,11 +14,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+import _redundancy_speed
+import _redundancy_subsets
 import _redundancy_vectors
 from _figures import Figure, table, write
 
 SECTIONS: dict[str, Callable[[bool], list[Figure]]] = {
     "vectors": _redundancy_vectors.figures,
+    "subsets": _redundancy_subsets.figures,
+    "speed": _redundancy_speed.figures,
 }
 
 

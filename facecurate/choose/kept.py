@@ -18,7 +18,7 @@ from facecurate.choose.design import MARGINS
 
 Floats = NDArray[np.float64]
 
-LEAST = 5.0
+LEAST = 10.0
 """Margins of ICC or CCC that a start must reach: one that reads nothing loses nothing either."""
 
 _CHUNK = 20  # resamples at once

@@ -117,8 +117,8 @@ def test_retention_loss_and_the_smallest_share_by_hand():
 
 
 def test_a_start_that_reads_nothing_has_nothing_to_lose():
-    assert kept(by_hand([0.09, 0.09, 0.099])).smallest is None
-    assert kept(by_hand([0.09, 0.09, 0.101])).smallest == 1.0
+    assert kept(by_hand([0.19, 0.19, 0.199])).smallest is None
+    assert kept(by_hand([0.19, 0.19, 0.201])).smallest == 1.0
 
 
 def test_nme_is_lost_as_a_share_of_itself():
