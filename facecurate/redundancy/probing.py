@@ -49,7 +49,7 @@ def labelled(frames: Frames, vectors: NDArray[np.float16]) -> Labelled | None:
     widest = max(16, min(WIDTH, int(np.sqrt(ROOM / 8 / len(codes)))))
     return Labelled(
         keys=tuple(frames.keys.take(rows).to_pylist()),
-        features=impersonal(narrow(vectors[rows].astype(np.float32), width=widest), person),
+        features=narrow(impersonal(vectors[rows].astype(np.float32), person), width=widest),
         targets=labels.values[rows],
         person=person.astype(np.int64),
         people=tuple(frames.structure.subject_names[code] for code in codes),

@@ -17,10 +17,10 @@ from facecurate.choose.thinning import usual_spacing
 from facecurate.diversity.events import events
 from facecurate.diversity.structure import Labels
 from facecurate.errors import FacecurateError, UsageError
-from facecurate.probes.narrow import impersonal
+from facecurate.probes.narrow import impersonal, narrow
 from facecurate.redundancy.encoded import View
 from facecurate.redundancy.frames import Frames
-from facecurate.redundancy.probing import labelled
+from facecurate.redundancy.probing import WIDTH, labelled
 from facecurate.shares import Fraction
 from facecurate.workers import Progress, silent
 
@@ -130,7 +130,8 @@ def against_baselines(
     if data is None or data.score != "icc":
         return []
     candidates, _ = candidates_of(frames, view)
-    features = impersonal(candidates.vectors, candidates.structure.subject.astype(np.int64))
+    people = candidates.structure.subject.astype(np.int64)
+    features = narrow(impersonal(candidates.vectors, people), width=WIDTH)
     arms = [Arm(name, fraction) for fraction in fractions for name in STRATEGIES]
     found = compare(candidates, features, arms, draws=DRAWS, progress=progress)
     means = found.means()
