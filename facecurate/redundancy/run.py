@@ -10,7 +10,7 @@ from typing import Any
 from facecurate import storage
 from facecurate.diversity.structure import UNKNOWN
 from facecurate.encoders import Encoder
-from facecurate.errors import FacecurateError, RefusedError
+from facecurate.errors import FacecurateError, RefusedError, UsageError
 from facecurate.pool import Pool, digests_of, table_is_current, write_part
 from facecurate.redundancy import encoded as encoding
 from facecurate.redundancy.beside import beside, plain
@@ -49,6 +49,15 @@ class Options:
     strategy: str | None = None
     learning_curve: bool = False
     minutes_per_frame: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.strategy and not self.subset_sizes:
+            raise UsageError("--strategy chooses a list: give --subset-size too, such as 2%")
+        if self.minutes_per_frame and not (self.subset_sizes or self.learning_curve):
+            raise UsageError(
+                "--minutes-per-frame plans a list: give --subset-size too, such as 2%, or "
+                "--learning-curve"
+            )
 
     def asked(self) -> dict[str, Any]:
         """What adds to the report without changing its other numbers, as it stands in the JSON."""

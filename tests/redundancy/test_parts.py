@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from facecurate.diversity.structure import UNKNOWN, Structure
+from facecurate.errors import UsageError
+from facecurate.redundancy import Options
 from facecurate.redundancy.beside import plain
 from facecurate.redundancy.first import warnings
 from facecurate.redundancy.near import near_runs
 from facecurate.redundancy.plan import annotation_plan
 from facecurate.redundancy.sentence import sentence
 from facecurate.redundancy.timeline import Line, timeline
+from facecurate.shares import parse_fraction
 
 HOSTILE = '"><script>alert(1)</script>\u202e]]>'
 
@@ -203,3 +206,10 @@ def test_without_a_curve_a_plan_expects_nothing_and_without_minutes_there_is_non
 def test_numbers_that_json_does_not_know_become_null() -> None:
     found = plain({"a": [math.nan, 1.0, (np.float64(2), math.inf)], "b": np.int64(3)})
     assert found == {"a": [None, 1.0, [2.0, None]], "b": 3}
+
+
+@pytest.mark.parametrize("option", [{"strategy": "stride"}, {"minutes_per_frame": 2.0}])
+def test_an_option_that_nothing_would_use_is_refused(option: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="give --subset-size too"):
+        Options(**option)
+    assert Options(**option, subset_sizes=(parse_fraction("2%"),)).asked()["subset_sizes"] == ["2%"]
