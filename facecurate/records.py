@@ -222,11 +222,12 @@ DECISION_SCHEMA = _schema(
 SUBSET_SCHEMA = _schema(("key", pa.string()))
 
 TOMBSTONE_SCHEMA = _schema(
-    ("kind", pa.string()),  # photo, owner, url, sha256, face
-    ("id_sha256", pa.binary(32)),  # of the normalised id
-    ("phash256", pa.binary(32)),
+    ("kind", pa.string()),  # of stones.KINDS
+    ("id_sha256", pa.binary(32)),  # of the normalised id; of a picture of its phash256
+    ("phash256", pa.binary(32)),  # of a picture whose looks are remembered, else null
     ("time", _TIME),
-    ("reason", pa.string()),
+    ("reason", pa.string()),  # of stones.REASONS
+    ("box", _BOX),  # of a face whose photo stayed, else null
 )
 
 
