@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from facecurate import FORMAT, storage, tars
 from facecurate.errors import DamagedError, FacecurateError
-from facecurate.pool import PartInfo, Pool, json_bytes, read_info
+from facecurate.pool import PartInfo, Pool, is_sealed, read_info
 from facecurate.pool import pools as every_pool
 from facecurate.records import (
     CLUSTER_SCHEMA,
@@ -98,10 +98,12 @@ def _verify_part(dataset: Dataset, pool: Pool, stem: str) -> tuple[int, list[str
 
 
 def _verify_json(url: str) -> list[str]:
-    """No other file holds the digest of these: at least they are written in one way only."""
-    raw = storage.read(url)
-    as_written = json_bytes(json.loads(raw)) == raw
-    return [] if as_written else [f"{storage.name(url)} has other bytes than when it was written"]
+    """No other file holds the digest of these: it stands in themselves."""
+    return (
+        []
+        if is_sealed(storage.read(url))
+        else [f"{storage.name(url)} has other bytes than when it was written"]
+    )
 
 
 def _verify_inputs(dataset: Dataset, file: str, inputs: Mapping[str, str]) -> list[str]:
@@ -208,8 +210,9 @@ def _verify_index(folder: str, summary: Mapping[str, Any]) -> Iterator[str]:
     url = storage.join(folder, "index.parquet")
     index = from_parquet(storage.read(url), INDEX_SCHEMA, url).to_pylist()
     named = {row["key"]: (row["shard"], row["offset"], row["size"]) for row in index}
-    if len(index) != summary["samples"]:
-        yield f"index.parquet has {len(index)} rows for {summary['samples']} samples"
+    emptied = sum(row["key"] is None for row in index)
+    if (len(index), emptied) != (summary["samples"] + emptied, summary.get("emptied", 0)):
+        yield f"index.parquet has {len(index)} slots for {summary['samples']} samples"
     for file in summary["shards"]:
         for member in tars.members(storage.join(folder, file)):
             key, _, kind = member.name.partition(".")

@@ -325,7 +325,7 @@ def test_dataset_json_and_card_tell_the_counts(tmp_path: Path) -> None:
     text = json.dumps(told)
     assert str(tmp_path) not in text and "embedding" not in text
     card = storage.read(dataset.path("shards", "README.md")).decode()
-    assert "14 samples in 1 tar files" in card and "no person is shown" in card
+    assert "14 samples in 1 tar file " in card and "no person is shown" in card
     assert "| duplicate | 7 |" in card
 
 

@@ -18,7 +18,7 @@ from facecurate.crawl import attribution
 from facecurate.crawl.downloads import key_of
 from facecurate.flickr.photos import Photo, Photos
 from facecurate.flickr.state import NAME, State
-from facecurate.pool import PartInfo, PartWriter, Pool, json_bytes
+from facecurate.pool import PartInfo, PartWriter, Pool, sealed
 from facecurate.records import (
     PHOTO_SCHEMA,
     TOMBSTONE_SCHEMA,
@@ -121,7 +121,7 @@ def _rewrite_part(pool: Pool, stem: str, table: pa.Table, reasons: Mapping[str, 
         tar.close()
     part.write_table(to_table(rows, PHOTO_SCHEMA))
     part.stats = Stats.of("photos", (row["reason"] for row in rows))
-    storage.write_atomic(pool.file(stem, "json"), json_bytes(_json(info, part)))
+    storage.write_atomic(pool.file(stem, "json"), sealed(_json(info, part)))
 
 
 def _dropped(row: dict[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from facecurate import FORMAT, __version__, storage, tars
+from facecurate import storage, tars
+from facecurate.cards import facts_of, tally_of, write_cards
 from facecurate.copies.certificate import read_certificate
 from facecurate.errors import DamagedError, FacecurateError, UsageError
 from facecurate.pool import (
@@ -20,7 +20,6 @@ from facecurate.pool import (
     Room,
     check_settings,
     digests_of,
-    json_bytes,
     read_info,
     write_part,
 )
@@ -37,7 +36,6 @@ from facecurate.records import (
     to_parquet,
     to_table,
 )
-from facecurate.report.card import dataset_card
 from facecurate.stats import Stats
 from facecurate.text import counted
 from facecurate.workers import Progress, Task, map_tasks, silent
@@ -375,6 +373,7 @@ def write_shard(task: ShardTask, tick: Callable[[int], None]) -> None:
                 tick(1)
             tar.close()
         part.stats = Stats.of("faces", [None] * len(task.rows))
+        part.result = tally_of(task.rows)
 
 
 # -- index, ledger and cards -----------------------------------------------------------------
@@ -387,39 +386,26 @@ def _finish(
     tasks: Sequence[ShardTask],
     settings: Mapping[str, Any],
 ) -> Stats:
-    files = {f"{t.name}.tar": _shard_digest(folder, t.name) for t in tasks}
+    files = [f"{t.name}.tar" for t in tasks]
     outputs = {
-        "index.parquet": to_parquet(build_index(folder, list(files))),
+        "index.parquet": to_parquet(build_index(folder, files)),
         "decisions.parquet": to_parquet(to_table(ledger.decisions(), DECISION_SCHEMA)),
     }
-    stats = Stats.of("faces", (ledger.reason(row) for row in ledger.rows))
-    kept = [row for row in ledger.rows if ledger.reason(row) is None]
-    summary = {
-        "format": FORMAT,
-        "tool": f"facecurate {__version__} shard",
+    for file, data in outputs.items():
+        storage.write_atomic(storage.join(folder, file), data)
+    told = {
         "name": dataset.name,
-        "samples": len(kept),
-        "shards": files,
         "settings": settings,
         "steps": ledger.steps,
-        "stats": stats.to_json(),
-        "origins": dict(sorted(Counter(row["origin"] for row in kept).items())),
-        "licenses": dict(sorted(Counter(row["license"] or "unknown" for row in kept).items())),
         "lineage": {"faces": Pool(dataset.path("faces")).digest()},
         "decontaminated": read_certificate(dataset),
     }
-    outputs["README.md"] = dataset_card(summary).encode()
-    for file, data in outputs.items():
-        storage.write_atomic(storage.join(folder, file), data)
-    summary["outputs"] = {f: hashlib.sha256(data).hexdigest() for f, data in outputs.items()}
-    storage.write_atomic(storage.join(folder, "dataset.json"), json_bytes(summary))
+    facts = facts_of(folder, told)
+    write_cards(folder, facts)
+    stats = Stats.from_json(facts["stats"])
     return stats.noted(counted(len(files), "shard")).with_facts(
-        shards=len(files), samples=len(kept)
+        shards=len(files), samples=facts["samples"]
     )
-
-
-def _shard_digest(folder: str, name: str) -> str:
-    return read_info(storage.join(folder, f"{name}.json")).outputs[f"{name}.tar"]
 
 
 def build_index(folder: str, files: Sequence[str]) -> pa.Table:
