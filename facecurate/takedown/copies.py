@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from facecurate import images, storage, tars
@@ -19,11 +19,9 @@ from facecurate.records import CLUSTER_SCHEMA, FACE_SCHEMA, HASH_SCHEMA
 from facecurate.similar import hamming
 from facecurate.similar.verify import FACE_VERIFIED_BITS, VERIFIED_BITS, HashTable
 from facecurate.takedown import known
+from facecurate.takedown.found import Found, Match, Request
 from facecurate.workers import Progress
 from facecurate.workspace import Dataset
-
-if TYPE_CHECKING:
-    from facecurate.takedown.finding import Found, Match, Request
 
 Names = list[tuple[str, str]]  # dataset and key
 
@@ -65,9 +63,9 @@ def _add_clusters(
     for level, one, other in _joined_with(place):
         whole = mine if level == "photo" else {photo_of(one)} & mine
         if one in whole or photo_of(one) in whole:
-            _take(found, place, photo_of(other), "cluster", photo_of(one))
+            found.add_photo(_match(place.name, photo_of(other), "cluster", photo_of(one)))
         if level == "face" and one in single:
-            _take_face(found, place, other, "cluster", one)
+            found.add_face(_match(place.name, other, "cluster", one))
 
 
 def _joined_with(place: Dataset) -> Iterator[tuple[str, str, str]]:
@@ -102,7 +100,8 @@ def _add_exact(
     for place in places:
         for _, row in known.photo_rows(place):
             if row["sha256"] in of:
-                _take(found, place, row["photo_id"], "exact", of[row["sha256"]], row=row)
+                key = row["photo_id"]
+                found.add_photo(_match(place.name, key, "exact", of[row["sha256"]], row=row))
 
 
 # -- how they look -----------------------------------------------------------------------------
@@ -143,7 +142,7 @@ def _face_looks(place: Dataset) -> Looks:
 
 def _rows(pool: Pool, stem: str, level: str) -> list[dict[str, Any]]:
     table = pool.table(stem, HASH_SCHEMA)
-    chosen = pa.compute.equal(table["level"], level)
+    chosen = pc.equal(table["level"], level)
     return list(table.filter(chosen).select(["key", *HASH_SCHEMA.names[2:]]).to_pylist())
 
 
@@ -175,17 +174,20 @@ def _add_alike(
         names += [looks.names[i] for i in rows]
         told = _joined([Looks([], told), Looks([], mine)]).hashes
     for seed, other, distance, mirrored in _near(told, looks.hashes, limit):
-        place, key = looks.names[other]
-        _take_named(found, place, key, "alike", names[seed][1], distance, mirrored)
+        how = {"distance": distance, "mirrored": mirrored}
+        found.add_photo(_match(*looks.names[other], "alike", names[seed][1], **how))
 
 
 def _add_alike_faces(looks: Looks, found: Found, faces: set[tuple[str, str]]) -> None:
     rows = [i for i, name in enumerate(looks.names) if name in faces]
     mine = looks.hashes.take(np.array(rows, np.int64))
     for seed, other, distance, mirrored in _near(mine, looks.hashes, FACE_VERIFIED_BITS):
-        place, key = looks.names[other]
-        of = looks.names[rows[seed]][1]
-        _take_named_face(found, place, key, "alike", of, distance, mirrored)
+        of, how = looks.names[rows[seed]][1], {"distance": distance, "mirrored": mirrored}
+        found.add_face(_match(*looks.names[other], "alike", of, **how))
+
+
+def _match(place: str, key: str, why: str, of: str, **more: Any) -> Match:
+    return Match(dataset=place, key=key, why=why, of=of, **more)
 
 
 def _near(
@@ -204,46 +206,3 @@ def _near(
 
 def _array(hashes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(hashes)
-
-
-# -- the list ----------------------------------------------------------------------------------
-
-
-def _take(
-    found: Found,
-    place: Dataset,
-    key: str,
-    why: str,
-    of: str,
-    *,
-    row: dict[str, Any] | None = None,
-) -> None:
-    if (place.name, key) not in found.photos:
-        found.photos[place.name, key] = _match(place.name, key, why, of, row=row)
-
-
-def _take_named(
-    found: Found, place: str, key: str, why: str, of: str, distance: int, mirrored: bool
-) -> None:
-    if (place, key) not in found.photos:
-        match = _match(place, key, why, of, distance=distance, mirrored=mirrored)
-        found.photos[place, key] = match
-
-
-def _take_face(found: Found, place: Dataset, key: str, why: str, of: str) -> None:
-    if (place.name, key) not in found.faces:
-        found.faces[place.name, key] = _match(place.name, key, why, of)
-
-
-def _take_named_face(
-    found: Found, place: str, key: str, why: str, of: str, distance: int, mirrored: bool
-) -> None:
-    if (place, key) not in found.faces:
-        match = _match(place, key, why, of, distance=distance, mirrored=mirrored)
-        found.faces[place, key] = match
-
-
-def _match(place: str, key: str, why: str, of: str, **more: Any) -> Match:
-    from facecurate.takedown.finding import Match
-
-    return Match(dataset=place, key=key, why=why, of=of, **more)

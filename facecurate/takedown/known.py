@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator
 
 from facecurate import storage
 from facecurate.erase.spools import spools
+from facecurate.erase.targets import photo_of
 from facecurate.flickr import rows
 from facecurate.flickr.photos import Photo, Photos
 from facecurate.flickr.state import NAME, State
 from facecurate.pool import Pool
 from facecurate.records import FACE_SCHEMA, PHOTO_SCHEMA
 from facecurate.stones import plain_url
+from facecurate.takedown.found import Request, Row
 from facecurate.workspace import Dataset, Workspace
 
-if TYPE_CHECKING:
-    from facecurate.takedown.finding import Request
+__all__ = ["datasets", "faces", "named_rows", "photo_of", "photo_rows", "rows_of", "sha256_of"]
 
-Row = dict[str, Any]
 _COLUMNS = ["photo_id", "owner", "url", "page_url", "source", "sha256"]
 
 
@@ -42,6 +41,12 @@ def photo_rows(dataset: Dataset) -> Iterator[tuple[str, Row]]:
     for stem in pool.stems():
         for row in pool.table(stem, PHOTO_SCHEMA).select(_COLUMNS).to_pylist():
             yield stem, row
+
+
+def rows_of(dataset: Dataset, keys: Collection[str]) -> Iterator[Row]:
+    """The rows of some photos."""
+    if keys:
+        yield from (row for _, row in photo_rows(dataset) if row["photo_id"] in keys)
 
 
 def named_rows(dataset: Dataset, request: Request) -> Iterator[Row]:
@@ -128,10 +133,10 @@ def _row(photo: Photo) -> Row:
     }
 
 
-def named_faces(
+def faces(
     dataset: Dataset, keys: frozenset[str]
 ) -> Iterator[tuple[str, tuple[float, ...]]]:
-    """The named faces that are here, each with its box, empty where none is known."""
+    """Those of the faces that are here, each with its box, empty where none is known."""
     pool = Pool(dataset.path("faces"))
     for stem in pool.stems() if keys else ():
         for row in pool.table(stem, FACE_SCHEMA).select(["key", "box"]).to_pylist():
