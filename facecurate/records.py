@@ -189,6 +189,20 @@ CLUSTER_SCHEMA = _schema(
     ("agreement", pa.float32()),  # of the registered crops, up to 1; null where not registered
 )
 
+EDGE_SCHEMA = _schema(
+    ("level", pa.string()),
+    ("key", pa.string()),
+    ("other", pa.string()),
+    ("method", pa.string()),  # as in clusters
+    ("mirrored", pa.bool_()),
+    ("distance", pa.float32()),  # bits of the 256-bit hash, of the middles if these were near
+    (
+        "verified",
+        pa.string(),
+    ),  # as in clusters; equal: all four hashes; refused: registered, unlike
+    ("agreement", pa.float32()),
+)
+
 OVERLAP_SCHEMA = _schema(
     ("key", pa.string()),
     ("dataset", pa.string()),
