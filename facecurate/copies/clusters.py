@@ -33,14 +33,20 @@ def write_clusters(
 ) -> None:
     """Writes what was decided of each level, and the edges that it follows from."""
     with write_part(dataset.url, STEM, tool="dedupe", settings=settings, inputs=inputs) as part:
-        rows = [
-            {"level": level, **{name: getattr(row, name) for name in _COLUMNS}}
-            for level in LEVELS
-            for row in decided[level].rows
-        ]
-        part.write_table(to_table(rows, CLUSTER_SCHEMA))
-        part.write_table(_edges(decided), EDGES)
+        clusters, edges = tables_of(decided)
+        part.write_table(clusters)
+        part.write_table(edges, EDGES)
         part.stats = stats
+
+
+def tables_of(decided: Mapping[str, Decided]) -> tuple[pa.Table, pa.Table]:
+    """What was decided of each level as one table of clusters and one of edges."""
+    rows = [
+        {"level": level, **{name: getattr(row, name) for name in _COLUMNS}}
+        for level in LEVELS
+        for row in decided[level].rows
+    ]
+    return to_table(rows, CLUSTER_SCHEMA), _edges(decided)
 
 
 def _edges(decided: Mapping[str, Decided]) -> pa.Table:

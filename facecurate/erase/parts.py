@@ -19,7 +19,7 @@ from facecurate import storage, tars
 from facecurate.erase.targets import Gone, member_of, photo_of
 from facecurate.errors import DamagedError
 from facecurate.faces.gates import photo_reason
-from facecurate.pool import Pool, json_bytes, pools
+from facecurate.pool import Pool, pools, sealed
 from facecurate.records import FACE_SCHEMA, PHOTO_SCHEMA, to_parquet
 from facecurate.stats import Stats
 from facecurate.workspace import Dataset
@@ -82,13 +82,15 @@ def _rewrite(dataset: Dataset, pool: Pool, stem: str, gone: Gone) -> bool:
     if outputs == told["outputs"]:
         return False
     told |= {"outputs": outputs, "stats": _stats(dataset, pool, stem, gone).to_json()}
-    storage.write_atomic(url, json_bytes(told))
+    storage.write_atomic(url, sealed(told))
     return True
 
 
 def _tables_last(files: Iterable[str]) -> list[str]:
     """The table of rows last: while it names what is gone, the other files may hold it."""
-    return sorted(files, key=lambda file: (file.count(".") == 1 and file.endswith(".parquet"), file))
+    return sorted(
+        files, key=lambda file: (file.count(".") == 1 and file.endswith(".parquet"), file)
+    )
 
 
 # -- one file ----------------------------------------------------------------------------------
@@ -121,9 +123,7 @@ def read_table(url: str) -> pa.Table:
         raise DamagedError(f"{url} is damaged: {error}") from error
 
 
-def _drops(
-    pool: Pool, suffix: str, gone: Gone
-) -> Callable[[Rows], Iterator[bool]]:
+def _drops(pool: Pool, suffix: str, gone: Gone) -> Callable[[Rows], Iterator[bool]]:
     if suffix == "given.parquet":
         boxes = _boxes(gone)
         return lambda rows: (gone.has(r["photo_id"]) or _is_one(r, boxes) for r in rows)

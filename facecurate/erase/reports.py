@@ -76,9 +76,9 @@ def clear_texts(folder: str, gone: Gone, *, deep: bool = False) -> list[str]:
     for path in _files(folder, deep):
         url = storage.join(folder, *path.split("/"))
         suffix = path.rpartition(".")[2]
-        if suffix in (*_LISTS, *_PAGES) and _clear_text(url, path, suffix, gone):
-            changed.append(path)
-        elif deep and suffix == "npz" and _without_entries(url, gone):
+        if (suffix in (*_LISTS, *_PAGES) and _clear_text(url, path, suffix, gone)) or (
+            deep and suffix == "npz" and _without_entries(url, gone)
+        ):
             changed.append(path)
         elif deep and suffix == "parquet" and "key" in read_table(url).column_names:
             changed += [path] if thin(url, gone) else []

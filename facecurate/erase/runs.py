@@ -89,7 +89,7 @@ def _ancestors(workspace: str, cards: set[str]) -> set[str]:
 def certificates(workspace: str) -> list[Mapping[str, Any]]:
     """Every certificate of a workspace that can be read."""
     folder = storage.join(workspace, TAKEDOWNS)
-    found = []
+    found: list[Mapping[str, Any]] = []
     for name in storage.list(folder):
         if name.endswith(".json") and not name.startswith("pending-"):
             try:

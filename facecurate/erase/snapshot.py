@@ -13,7 +13,7 @@ from typing import Any
 
 from facecurate import storage
 from facecurate.errors import DamagedError
-from facecurate.pool import json_bytes, pools
+from facecurate.pool import pools, sealed
 from facecurate.workspace import Dataset
 
 Digests = dict[str, str]  # by path below the dataset; of a pool by its folder
@@ -86,7 +86,7 @@ def _put_right(url: str, dataset: str, new: Mapping[str, Digests]) -> bool:
             told[address] = {n: _new(n, d, dataset, new) for n, d in told[address].items()}
     if json.dumps(told) == before:
         return False
-    storage.write_atomic(url, json_bytes(told))
+    storage.write_atomic(url, sealed(told))
     return True
 
 

@@ -13,7 +13,7 @@ from facecurate import FORMAT, __version__, storage
 from facecurate.erase import clusters, parts, reports, runs, shards, snapshot, spools, tables
 from facecurate.erase.burying import Row, bury
 from facecurate.erase.targets import Gone
-from facecurate.pool import json_bytes
+from facecurate.pool import json_bytes, sealed
 from facecurate.workers import Progress, silent
 from facecurate.workspace import TAKEDOWNS, Dataset, pending
 
@@ -57,7 +57,7 @@ def begin(order: Order) -> str:
     slots = {place.name: shards.slots(place, order.gone) for place in places}
     cards = [runs.card(order.workspace, name) for name, count in slots.items() if count]
     told = runs.runs_of(order.workspace, filter(None, cards)) if cards else runs.Runs()
-    note = {
+    note: dict[str, Any] = {
         "format": FORMAT,
         "datasets": [place.name for place in places],
         "photos": sorted(order.gone.photos),
@@ -189,5 +189,5 @@ def _certify(workspace: str, note: Mapping[str, Any], gone: Gone, done: Outcome)
     mark = hashlib.sha256("".join(digests).encode()).hexdigest()[:8]
     time = told["time"].replace("-", "").replace(":", "")
     url = storage.join(workspace, TAKEDOWNS, f"{time}-{mark}.json")
-    storage.write_atomic(url, json_bytes(told))
+    storage.write_atomic(url, sealed(told))
     return url

@@ -15,7 +15,7 @@ from facecurate.copies.hashing import hashes_of
 from facecurate.erase.spools import spools
 from facecurate.erase.targets import member_of, photo_of
 from facecurate.pool import Pool
-from facecurate.records import CLUSTER_SCHEMA, FACE_SCHEMA, HASH_SCHEMA
+from facecurate.records import CLUSTER_SCHEMA, HASH_SCHEMA
 from facecurate.similar import hamming
 from facecurate.similar.verify import FACE_VERIFIED_BITS, VERIFIED_BITS, HashTable
 from facecurate.takedown import known
@@ -174,7 +174,7 @@ def _add_alike(
         names += [looks.names[i] for i in rows]
         told = _joined([Looks([], told), Looks([], mine)]).hashes
     for seed, other, distance, mirrored in _near(told, looks.hashes, limit):
-        how = {"distance": distance, "mirrored": mirrored}
+        how: dict[str, Any] = {"distance": distance, "mirrored": mirrored}
         found.add_photo(_match(*looks.names[other], "alike", names[seed][1], **how))
 
 
@@ -182,7 +182,8 @@ def _add_alike_faces(looks: Looks, found: Found, faces: set[tuple[str, str]]) ->
     rows = [i for i, name in enumerate(looks.names) if name in faces]
     mine = looks.hashes.take(np.array(rows, np.int64))
     for seed, other, distance, mirrored in _near(mine, looks.hashes, FACE_VERIFIED_BITS):
-        of, how = looks.names[rows[seed]][1], {"distance": distance, "mirrored": mirrored}
+        of = looks.names[rows[seed]][1]
+        how: dict[str, Any] = {"distance": distance, "mirrored": mirrored}
         found.add_face(_match(*looks.names[other], "alike", of, **how))
 
 
@@ -190,9 +191,7 @@ def _match(place: str, key: str, why: str, of: str, **more: Any) -> Match:
     return Match(dataset=place, key=key, why=why, of=of, **more)
 
 
-def _near(
-    seeds: HashTable, every: HashTable, limit: int
-) -> Iterator[tuple[int, int, int, bool]]:
+def _near(seeds: HashTable, every: HashTable, limit: int) -> Iterator[tuple[int, int, int, bool]]:
     """Rows of seeds and of all within ``limit`` bits of 256, upright first, then mirrored."""
     for one, other, mirrored in (
         (seeds.phash256, every.phash256, False),

@@ -133,9 +133,7 @@ def _row(photo: Photo) -> Row:
     }
 
 
-def faces(
-    dataset: Dataset, keys: frozenset[str]
-) -> Iterator[tuple[str, tuple[float, ...]]]:
+def faces(dataset: Dataset, keys: frozenset[str]) -> Iterator[tuple[str, tuple[float, ...]]]:
     """Those of the faces that are here, each with its box, empty where none is known."""
     pool = Pool(dataset.path("faces"))
     for stem in pool.stems() if keys else ():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from facecurate import storage
@@ -111,8 +111,7 @@ def _kept_out(new: int, request: Request, found: Found) -> Stats:
 def is_buried(workspace: str, keys: Iterable[str]) -> bool:
     """Whether all of these ids and keys were taken down before."""
     stones = tombstones(workspace)
-    kinds: Callable[[str], str] = lambda key: "face" if "_" in key else "photo"  # noqa: E731
-    return all(stone(kinds(key), key) in stones for key in keys)
+    return all(stone("face" if "_" in key else "photo", key) in stones for key in keys)
 
 
 def told(done: Outcome) -> Stats:
@@ -137,7 +136,8 @@ def _notes(done: Outcome) -> Iterator[str]:
             f"'facecurate shard {name}' adds what is kept"
         )
     if done.remade:
-        yield f"reports that showed them are deleted, made again by: {', '.join(_each(done.remade))}"
+        commands = ", ".join(_each(done.remade))
+        yield f"reports that showed them are deleted, made again by: {commands}"
     if done.held:
         yield f"trained on them: {', '.join(done.held)}: {SENTENCE}"
     if done.unknown:
