@@ -13,6 +13,7 @@ import pyarrow as pa
 from facecurate import FORMAT, storage, tars
 from facecurate.errors import DamagedError, FacecurateError
 from facecurate.pool import PartInfo, Pool, is_sealed, read_info
+from facecurate.pool import pools as every_pool
 from facecurate.records import (
     CLUSTER_SCHEMA,
     DECISION_SCHEMA,
@@ -40,11 +41,7 @@ _PAGES = ("quality", "dedupe", "calibration")  # with a JSON of their own beside
 
 def pools(dataset: Dataset) -> list[Pool]:
     """Every pool of a dataset that has parts: photos, faces, hashes, embeddings."""
-    folders = ["photos", *(n for n in storage.list(dataset.url) if n.startswith("faces")), "hashes"]
-    urls = [dataset.path(name) for name in folders]
-    slugs = storage.list(dataset.path("embeddings"))
-    urls += [dataset.path("embeddings", slug) for slug in slugs]
-    return [pool for pool in map(Pool, urls) if pool.stems()]
+    return every_pool(dataset.url)
 
 
 # -- verify ----------------------------------------------------------------------------------

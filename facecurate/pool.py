@@ -98,6 +98,15 @@ class Pool:
                 storage.delete(storage.join(self.url, name))
 
 
+def pools(dataset: str) -> list[Pool]:
+    """Every pool with parts under a dataset's url: photos, faces, further crops, hashes, vectors."""
+    folders = ["photos", *(n for n in storage.list(dataset) if n.startswith("faces")), "hashes"]
+    urls = [storage.join(dataset, name) for name in folders]
+    vectors = storage.join(dataset, "embeddings")
+    urls += [storage.join(vectors, slug) for slug in storage.list(vectors)]
+    return [pool for pool in map(Pool, urls) if pool.stems()]
+
+
 def stem_of(number: int) -> str:
     """The name of the ``number``-th part."""
     return f"{number:05d}"

@@ -11,10 +11,11 @@ from typing import Any
 from facecurate import images, tars
 from facecurate.detect.ahead import Ahead, grouped
 from facecurate.detect.found import Found, earlier_faces, labelled, with_labels
-from facecurate.detect.rows import cropped, photo_reason
+from facecurate.detect.rows import cropped
 from facecurate.errors import DamagedError
 from facecurate.faces import load_detector
 from facecurate.faces.base import Detector
+from facecurate.faces.gates import photo_reason
 from facecurate.pool import PartTask, Pool
 from facecurate.records import FACE_SCHEMA, GIVEN_SCHEMA, PHOTO_SCHEMA, Face, to_table
 from facecurate.stats import Stats
@@ -61,7 +62,7 @@ def detect_part(
                 for faces, crops in made:
                     for name, data in crops:
                         tar.add(name, data)
-                    reasons.append(photo_reason(faces))
+                    reasons.append(photo_reason([face.reason for face in faces]))
                     rows += faces
                 tick(len(window))
             tar.close()

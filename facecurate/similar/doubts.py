@@ -22,9 +22,10 @@ Registered = Callable[[Sequence[tuple[int, int, bool]]], NDArray[np.float64]]
 
 
 class Settled(NamedTuple):
-    """The pairs that registration calls the same, how many were asked about and how many not."""
+    """The pairs that registration calls the same, and the others; how many were not asked about."""
 
     edges: Edges
+    refused: Edges
     asked: int
     unasked: int
 
@@ -69,12 +70,14 @@ class Collected(NamedTuple):
         """
         near = self.doubts.nearest()
         if registered is None or not len(near.i):
-            return Settled(Edges.concatenate([]), 0, self.doubts.seen)
+            none = Edges.concatenate([])
+            return Settled(none, none, 0, self.doubts.seen)
         near = near.take(np.lexsort((near.mirrored, near.j, near.i)))  # crops are read in turn
         ends = ours[near.i].tolist(), theirs[near.j].tolist(), near.mirrored.tolist()
         found = near._replace(agreement=registered(list(zip(*ends, strict=True))))
         unasked = self.doubts.seen - len(near.i)
-        return Settled(found.take(found.agreement >= SAME), len(near.i), unasked)
+        same = found.agreement >= SAME
+        return Settled(found.take(same), found.take(~same), len(near.i), unasked)
 
 
 def collect(batches: Iterable[Verified], budget: int) -> Collected:
