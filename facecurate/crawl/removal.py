@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from facecurate import FORMAT, __version__, storage, tars
+from facecurate import FORMAT, __version__, storage, sums, tars
 from facecurate.crawl import attribution
 from facecurate.crawl.downloads import key_of
 from facecurate.flickr.photos import Photo, Photos
@@ -63,6 +63,7 @@ def bury(workspace: str, removed: list[Removed], now: float) -> None:
         if rows:
             table = to_table([*before, *rows], TOMBSTONE_SCHEMA)
             storage.write_atomic(url, to_parquet(table))
+        sums.tell(workspace, "tombstones.parquet")
 
 
 def _tombstones(url: str) -> list[dict[str, Any]]:
