@@ -82,7 +82,7 @@ class Source:
             mine = keep[start : start + len(table)]
             start += len(table)
             kept = self._with_places(stem, number, table.filter(pa.array(mine)))
-            parts.append(_compact(kept))
+            parts.append(compact(kept))
         return pa.concat_tables(parts).unify_dictionaries()
 
     def inputs(self) -> list[dict[str, str]]:
@@ -129,7 +129,7 @@ class Source:
         return table
 
 
-def _compact(table: pa.Table) -> pa.Table:
+def compact(table: pa.Table) -> pa.Table:
     """Words that many rows share are stored once, columns without a value not at all."""
     for i, field in enumerate(table.schema):
         column = table[field.name]
