@@ -11,7 +11,6 @@ plan is that of a million faces without labels, in a process of its own.
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -26,12 +25,13 @@ from _machine import machine, peak_gib
 from _timing import medians
 
 from facecurate import images, storage, tars
+from facecurate.loading import FaceShards
 from facecurate.pool import Pool, stem_of, write_part
 from facecurate.records import FACE_SCHEMA, PHOTO_SCHEMA, to_table
 from facecurate.shard import shard
 from facecurate.shard.plan import cut, keys_digest, seeded_order, weights_of
 from facecurate.shard.sources import FACE_COLUMNS, PHOTO_COLUMNS, compact
-from facecurate.shard.writer import Rows, ShardTask, metadata, write_shard
+from facecurate.shard.writer import Rows, ShardTask, write_shard
 from facecurate.stats import Stats
 from facecurate.workspace import Dataset
 
@@ -99,19 +99,16 @@ def store(dataset: Dataset, count: int) -> None:
 
 
 def samples(dataset: Dataset) -> list[tuple[dict[str, Any], str, tars.Member]]:
-    """The peer's input in the order of our shards: rows, and where each crop lies."""
-    folder = dataset.path("shards")
-    faces, found = Pool(dataset.path("faces")), {}
-    for stem in faces.stems():
-        rows = faces.table(stem, FACE_SCHEMA).to_pylist()
-        photos = Pool(dataset.path("photos")).table(stem, PHOTO_SCHEMA).to_pylist()
-        places = tars.index(faces.file(stem, "tar"))
-        for one, photo in zip(rows, photos, strict=True):
-            told = {**one, **{name: photo[name] for name in PHOTO_COLUMNS}}
-            found[one["key"]] = told, faces.file(stem, "tar"), places[f"{one['key']}.jpg"]
-    names = [n for n in storage.list(folder) if n.endswith(".tar")]
-    keys = (m.name[:-4] for n in names for m in tars.members(storage.join(folder, n)))
-    return [found[key] for key in keys if key in found]
+    """The peer's input: the rows of our shards in their order, and where each crop lies."""
+    faces = Pool(dataset.path("faces"))
+    places = {
+        name: (faces.file(stem, "tar"), member)
+        for stem in faces.stems()
+        for name, member in tars.index(faces.file(stem, "tar")).items()
+    }
+    shards = FaceShards(dataset.path("shards"))
+    rows = [shards.metadata(i) for i in range(len(shards))]
+    return [(row, *places[f"{row['key']}.jpg"]) for row in rows]
 
 
 def stock(target: Path, rows: list[tuple[dict[str, Any], str, tars.Member]]) -> None:
@@ -121,8 +118,7 @@ def stock(target: Path, rows: list[tuple[dict[str, Any], str, tars.Member]]) -> 
     with TarWriter(str(target)) as sink:
         for told, url, place in rows:
             data = storage.read(url, place.offset, place.size)
-            plain = json.loads(metadata(told)) if "plain" not in told else told["plain"]
-            sink.write({"__key__": told["key"], "jpg": data, "json": plain})
+            sink.write({"__key__": told["key"], "jpg": data, "json": told})
 
 
 def unpack(dataset: Dataset, folder: Path) -> list[str]:
@@ -154,7 +150,6 @@ def speeds(where: Path, quick: bool) -> Iterator[Figure]:
     written = storage.size(dataset.path("shards", name)) / 1e6
     task = one_task(dataset)
     rows = samples(dataset)
-    rows = [({**told, "plain": json.loads(metadata(told))}, *place) for told, *place in rows]
     files = where / "loose"
     listing = where / "names"
     listing.write_text("\n".join(unpack(dataset, files)) + "\n")

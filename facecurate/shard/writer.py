@@ -19,6 +19,8 @@ from facecurate.shard.sources import FACE_COLUMNS, PHOTO_COLUMNS
 from facecurate.stats import Stats
 from facecurate.workers import Task
 
+_LABELS = frozenset(LABEL_COLUMNS)
+_WHERE = ("at_source", "at_part", "at_offset", "at_size")
 _CHUNK = 512  # rows that are Python objects at the same time
 _ENCODE = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
 
@@ -84,16 +86,17 @@ def write_shard(task: ShardTask, tick: Callable[[int], None]) -> None:
     writer = write_part(
         task.folder, task.name, tool="shard", settings=task.settings, inputs=task.inputs
     )
-    tallies = []
+    table, tallies = task.rows.table(), []
+    names = told_columns(table, task.without)
     with writer as part:
         with part.file("tar") as file:
             tar = tars.TarWriter(file)
-            for rows in _chunks(task.rows.table()):
+            for rows in _chunks(table.select([*names, *_WHERE])):
                 for row in rows:
                     url = tars_of[row["at_source"]][row["at_part"]]
                     crop = storage.read(url, row["at_offset"], row["at_size"])
                     tar.add(f"{row['key']}.jpg", crop)
-                    tar.add(f"{row['key']}.json", metadata(row, task.without))
+                    tar.add(f"{row['key']}.json", metadata(row, names))
                 tallies.append(tally_of(rows))
                 tick(len(rows))
             tar.close()
@@ -102,21 +105,45 @@ def write_shard(task: ShardTask, tick: Callable[[int], None]) -> None:
 
 
 def _chunks(table: pa.Table) -> Iterator[Sequence[dict[str, Any]]]:
+    names = table.column_names
     for start in range(0, len(table), _CHUNK):
-        yield table.slice(start, _CHUNK).to_pylist()
+        columns = [_values(c) for c in table.slice(start, _CHUNK).combine_chunks().columns]
+        yield [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def metadata(row: Mapping[str, Any], without: Sequence[str] = ()) -> bytes:
-    """``KEY.json``: the face row, its labels, and what must be said of the photo."""
-    told = {
-        name: row[name]
-        for name in (*FACE_COLUMNS, *PHOTO_COLUMNS)
-        if name not in without and (row[name] is not None or name not in LABEL_COLUMNS)
-    }
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """What ``to_pylist`` gives; columns of numbers without a null several times faster."""
+    kind = column.type
+    if column.null_count == 0 and len(column):
+        if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+            return list(column.to_numpy().tolist())
+        if pa.types.is_fixed_size_list(kind):
+            flat = column.combine_chunks().flatten()
+            if flat.null_count == 0:
+                return list(flat.to_numpy().reshape(-1, kind.list_size).tolist())
+    return list(column.to_pylist())
+
+
+def metadata(row: Mapping[str, Any], names: Sequence[str]) -> bytes:
+    """``KEY.json``: of the face row, its labels and what must be said of the photo these columns.
+
+    Labels that a face has not are left out.
+    """
+    told = {name: row[name] for name in names}
+    for name in _LABELS.intersection(names):
+        if told[name] is None:
+            del told[name]
     try:
         return _ENCODE(told).encode()
     except ValueError:
         return _ENCODE(_plain(told)).encode()
+
+
+def told_columns(table: pa.Table, without: Sequence[str]) -> list[str]:
+    """The columns of samples that are told: not those left out, no label that no face has."""
+    empty = {name for name in LABEL_COLUMNS if table[name].null_count == len(table)}
+    left_out = empty.union(without)
+    return [name for name in (*FACE_COLUMNS, *PHOTO_COLUMNS) if name not in left_out]
 
 
 def _plain(value: Any) -> Any:
