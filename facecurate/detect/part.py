@@ -48,8 +48,8 @@ def detect_part(
 ) -> None:
     """Finds, crops and measures the faces of one part of photos.
 
-    ``buried``: single faces that were taken down. ``threads`` decode and crop beside a detector that works on a GPU; what is written does not
-    depend on them.
+    ``buried``: single faces that were taken down. ``threads`` decode and crop beside a detector
+    that works on a GPU; what is written does not depend on them.
     """
     find = _finder(task, options, photos)
     reasons: list[str | None] = []

@@ -19,13 +19,23 @@ _PAGES = ("html", "json", "md", "svg")
 _UNTOUCHED = (".", "facecurate.toml", "crawl.sqlite")
 
 
-def clear_reports(dataset: Dataset, gone: Gone) -> list[str]:
-    """Deletes every report that shows one of them; the commands that make them again.
+def commands(dataset: Dataset) -> dict[str, str]:
+    """What makes each report and table of a dataset again, by the file of its JSON."""
+    found = {}
+    for name in storage.list(dataset.url):
+        stem, _, suffix = name.rpartition(".")
+        told = _told(dataset.path(name)) if suffix == "json" and name[0] != "." else None
+        if told is not None and "tool" in told and "outputs" in told:
+            found[name] = _command(dataset, stem, told)
+    return found
+
+
+def clear_reports(dataset: Dataset, gone: Gone) -> None:
+    """Deletes every report that shows one of them.
 
     A report tells the keys of all pictures on its page. One with a page that does not, and whose
     tables go by person or film, is deleted too: nobody can say whom it shows.
     """
-    remade = []
     for name in storage.list(dataset.url):
         stem, _, suffix = name.rpartition(".")
         if suffix == "json" and not name.startswith("."):
@@ -34,8 +44,6 @@ def clear_reports(dataset: Dataset, gone: Gone) -> list[str]:
                 outputs = [f for f in told.get("outputs", {}) if f.startswith(f"{stem}.")]
                 for file in (*outputs, f"{stem}.html", name):
                     storage.delete(dataset.path(file))
-                remade.append(_command(dataset, stem, told))
-    return remade
 
 
 def _told(url: str) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What a crawl or a list of addresses knows of photos: its state, and bytes that wait for a part."""
+"""What a crawl or a list knows of photos: its state, and pictures that wait for a part."""
 
 from __future__ import annotations
 

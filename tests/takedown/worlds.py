@@ -1,4 +1,4 @@
-"""A finished dataset of drawn pictures with owners and addresses, and a search of every byte of it."""
+"""Finished datasets of drawn pictures with owners and addresses, and a search of every byte."""
 
 from __future__ import annotations
 
