@@ -25,6 +25,8 @@ def redecide(dataset: Dataset, gone: Gone, before: Digests) -> None:
     """
     url = dataset.path(f"{STEM}.json")
     if not dataset.has(f"{STEM}.json"):
+        for suffix in ("parquet", EDGES):  # never finished
+            storage.delete(dataset.path(f"{STEM}.{suffix}"))
         return
     told = json.loads(storage.read(url))
     now = inputs_of(dataset, told["settings"])

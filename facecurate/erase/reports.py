@@ -38,7 +38,9 @@ def clear_reports(dataset: Dataset, gone: Gone) -> None:
     """
     for name in storage.list(dataset.url):
         stem, _, suffix = name.rpartition(".")
-        if suffix == "json" and not name.startswith("."):
+        if suffix == "html" and not dataset.has(f"{stem}.json"):  # never finished
+            storage.delete(dataset.path(name))
+        elif suffix == "json" and not name.startswith("."):
             told = _told(dataset.path(name))
             if told is not None and _shows(told, gone):
                 outputs = [f for f in told.get("outputs", {}) if f.startswith(f"{stem}.")]

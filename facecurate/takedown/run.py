@@ -11,6 +11,7 @@ from facecurate import storage
 from facecurate.erase import Gone, Order, Outcome, begin, finish, stones_for, unfinished
 from facecurate.erase.burying import Row, bury, picture_row, stone_row
 from facecurate.erase.runs import SENTENCE
+from facecurate.errors import LockedError
 from facecurate.stats import Count, Stats
 from facecurate.stones import REASONS, stone
 from facecurate.takedown import known
@@ -54,7 +55,7 @@ def takedown(
             workspace=workspace, datasets=names, gone=gone, stones=stones, reason=reason, now=now
         )
         done = finish(workspace, begin(order), progress)
-    return told(done).noted(*notes)
+    return told(done).noted(*notes, *_still_written(workspace, names))
 
 
 def complete(workspace: str, progress: Progress = silent) -> list[Outcome]:
@@ -88,6 +89,17 @@ def locked(workspace: str, names: Iterable[str]) -> Iterator[list[str]]:
         places = [Dataset(workspace, name) for name in sorted(names)]
         left = [held.enter_context(place.lock("takedown")) for place in places]
         yield [line for line in left if line]
+
+
+def _still_written(workspace: str, names: Sequence[str]) -> Iterator[str]:
+    """Other datasets whose command read the tombstones before these were there."""
+    for name in known.datasets(workspace):
+        if name not in names:
+            try:
+                with Dataset(workspace, name).lock("takedown"):
+                    pass
+            except LockedError as error:
+                yield f"{error}, and then run this again: it may have let them in meanwhile"
 
 
 def _touched(workspace: str, names: set[str]) -> list[str]:
@@ -142,7 +154,7 @@ def _notes(done: Outcome) -> Iterator[str]:
         yield f"trained on them: {', '.join(done.held)}: {SENTENCE}"
     if done.unknown:
         yield f"cannot be told of {', '.join(done.unknown)}, whose shards are not here any more"
-    yield "files outside the workspace that were imported are yours to delete"
+    yield "the files that were imported are yours to delete"
     yield f"certificate in {done.certificate}"
 
 

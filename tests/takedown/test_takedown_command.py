@@ -147,3 +147,42 @@ def test_predictions_and_lists_of_runs_lose_its_rows(tiny: Dataset) -> None:
     with np.load(cell / "predictions.npz") as left:
         assert left["key"].tolist() == [other] and left["nme"].tolist() == [2.0]
     assert (cell / "subset.txt").read_text() == f"{other}\n"
+
+
+def test_what_was_never_finished_or_is_stale_holds_nothing_either(tiny: Dataset) -> None:
+    import shutil
+
+    key = chain.key("05.jpg")[:-4]
+    needles = worlds.needles(tiny, {key})
+    del needles["owner"], needles["url"], needles["page_url"], needles["author"], needles["title"]
+    shutil.copy(tiny.path("faces", "00000.tar"), tiny.path("faces", "00007.tar"))
+    storage.delete(tiny.path("shards", "dataset.json"))
+    vectors = storage.list(tiny.path("embeddings"))[0]
+    told = json.loads(Path(tiny.path("embeddings", vectors, "00000.json")).read_text())
+    told["inputs"]["faces/00000.tar"] = "0" * 64
+    Path(tiny.path("embeddings", vectors, "00000.json")).write_text(json.dumps(told))
+    root = Path(tiny.workspace)
+    assert set(worlds.seen(needles, worlds.haystack(root))) == set(needles)
+    act(tiny, photos=frozenset([key]))
+    assert worlds.seen(needles, worlds.haystack(root)) == {}
+    assert not tiny.has("shards") and not tiny.has("faces", "00007.tar")
+
+
+def test_a_dataset_that_is_being_written_elsewhere_is_named(tiny: Dataset) -> None:
+    other = Dataset(tiny.workspace, "other")
+    worlds.store(other, list(worlds.shots("other", 4)), 4)
+    with other.lock("import"):
+        stats = act(tiny, photos=frozenset([PHOTO]))
+    assert "other is being written by 'import'" in str(stats)
+
+
+def test_it_works_in_memory_too(memory: str) -> None:
+    mine = Dataset(memory, "mine")
+    worlds.store(mine, list(worlds.shots("mine", 24)), 10)
+    worlds.finish(mine, None, "100KB")
+    gone = "mine-0000000000000004"
+    before = worlds.samples(mine)
+    act(mine, photos=frozenset([gone]))
+    left = [None if one and one[0].startswith(gone) else one for one in before]
+    assert worlds.samples(mine) == left and None in left
+    assert verify(mine)[1] == []
