@@ -6,6 +6,7 @@ import base64
 import io
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,12 +212,40 @@ def _as_bytes(value: Any) -> bytes:
 
 def seen(wanted: Mapping[str, set[bytes]], hay: Mapping[str, bytes]) -> dict[str, list[str]]:
     """What of the needles lies in which files."""
+    probes = _probes({one for some in wanted.values() for one in some})
+    kinds = {one: what for what, some in wanted.items() for one in some}
     found: dict[str, list[str]] = {}
-    for what, some in wanted.items():
-        names = [n for n, data in hay.items() if any(one in data for one in some)]
-        if names:
-            found[what] = names
+    for name, data in hay.items():
+        for what in sorted({kinds[one] for one in _inside(data, probes)}):
+            found.setdefault(what, []).append(name)
     return found
+
+
+Probes = dict[int, list[tuple[bytes, int]]]  # eight bytes as a number: needles and where they stand
+
+
+def _probes(every: set[bytes]) -> Probes:
+    """Of each needle the eight bytes, at its beginning, middle or end, that fewest others share."""
+    places = {one: (0, (len(one) - 8) // 2, len(one) - 8) for one in every}
+    shared = Counter(one[at : at + 8] for one, some in places.items() for at in some)
+    probes: Probes = {}
+    for one, some in places.items():
+        at = min(some, key=lambda at: shared[one[at : at + 8]])
+        probes.setdefault(int.from_bytes(one[at : at + 8], "little"), []).append((one, at))
+    return probes
+
+
+def _inside(data: bytes, probes: Probes) -> Iterator[bytes]:
+    """The needles in a text: every eight bytes of it are looked up, what is met is compared."""
+    known = np.array(sorted(probes), "<u8")
+    for shift in range(max(0, min(8, len(data) - 7))):
+        words = np.frombuffer(data, "<u8", (len(data) - shift) // 8, shift)
+        at = np.searchsorted(known, words).clip(max=len(known) - 1)
+        for place in np.flatnonzero(known[at] == words).tolist():
+            for one, inside in probes[int(words[place])]:
+                begin = shift + 8 * place - inside
+                if begin >= 0 and data[begin : begin + len(one)] == one:
+                    yield one
 
 
 def samples(dataset: Dataset) -> list[tuple[str, bytes] | None]:
