@@ -154,7 +154,7 @@ def test_what_was_never_finished_or_is_stale_holds_nothing_either(tiny: Dataset)
 
     key = chain.key("05.jpg")[:-4]
     needles = worlds.needles(tiny, {key})
-    del needles["owner"], needles["url"], needles["page_url"], needles["author"], needles["title"]
+    needles = {what: some for what, some in needles.items() if min(map(len, some), default=0) >= 8}
     shutil.copy(tiny.path("faces", "00000.tar"), tiny.path("faces", "00007.tar"))
     storage.delete(tiny.path("shards", "dataset.json"))
     vectors = storage.list(tiny.path("embeddings"))[0]

@@ -226,6 +226,7 @@ Probes = dict[int, list[tuple[bytes, int]]]  # eight bytes as a number: needles 
 
 def _probes(every: set[bytes]) -> Probes:
     """Of each needle the eight bytes, at its beginning, middle or end, that fewest others share."""
+    assert all(len(one) >= 8 for one in every), "shorter ones would be met anywhere"
     places = {one: (0, (len(one) - 8) // 2, len(one) - 8) for one in every}
     shared = Counter(one[at : at + 8] for one, some in places.items() for at in some)
     probes: Probes = {}
