@@ -78,6 +78,12 @@ def comparing(function: F) -> F:
     help="Write the result even if one cluster holds more than 1% of over 1,000 pictures.",
 )
 @click.option(
+    "--incremental",
+    is_flag=True,
+    help="Compare what has come since the last dedupe with itself and with the rest; the result is "
+    "that of a run from the start.",
+)
+@click.option(
     "--calibrate",
     metavar="PAIRS.tsv",
     help="Find nothing; measure limits on labelled pairs: two pictures and 'same' or 'different' a "
@@ -110,6 +116,7 @@ def dedupe(
     Example:
       facecurate dedupe
       facecurate dedupe mine --keep sharpest
+      facecurate dedupe mine --incremental
       facecurate dedupe mine --encoder dct --similarity 0.7
       facecurate dedupe mine --calibrate pairs.tsv
     """

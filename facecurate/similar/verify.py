@@ -132,6 +132,11 @@ class Edges(NamedTuple):
             i[rows], j[rows], method[rows], mirrored[rows], distance[rows], agreement[rows]
         )
 
+    def renumbered(self, ours: Index, theirs: Index) -> "Edges":
+        """The same pairs as rows i < j of a whole list; see ``Verified.renumbered``."""
+        i, j = ours[self.i], theirs[self.j]
+        return self._replace(i=np.minimum(i, j), j=np.maximum(i, j))
+
     @classmethod
     def concatenate(cls, parts: Iterable["Edges"]) -> "Edges":
         """All edges of several batches, in their order."""
@@ -159,6 +164,13 @@ class Verified(NamedTuple):
     doubtful: Edges
     candidates: int
     nearest_refused: int | None
+
+    def renumbered(self, ours: Index, theirs: Index) -> "Verified":
+        """The same with i < j of a whole list, whose rows ours (of i) and theirs (of j) are."""
+        return self._replace(
+            edges=self.edges.renumbered(ours, theirs),
+            doubtful=self.doubtful.renumbered(ours, theirs),
+        )
 
 
 def judge(
