@@ -9,12 +9,13 @@ from typing import Any
 from facecurate.copies.certificate import found, known_overlaps, listed
 from facecurate.copies.crops import Crops, Registration
 from facecurate.copies.hashing import make_hashes
+from facecurate.copies.limits import limits, rules
 from facecurate.copies.pictures import Pictures, read_pictures
 from facecurate.errors import FacecurateError, UsageError
 from facecurate.pool import Pool, digests_of, table_is_current, write_part
 from facecurate.records import OVERLAP_SCHEMA, to_table
-from facecurate.similar import register, verify
-from facecurate.similar.judging import BUDGET, Rules
+from facecurate.similar import verify
+from facecurate.similar.judging import BUDGET
 from facecurate.similar.overlap import Match, Overlap, find_overlap
 from facecurate.stats import Count, Stats
 from facecurate.text import counted
@@ -27,6 +28,8 @@ def decontaminate(
     against: Sequence[Dataset],
     *,
     hash_distance: int = verify.CANDIDATE_BITS,
+    photo_distance: int = verify.VERIFIED_BITS,
+    face_distance: int = verify.FACE_VERIFIED_BITS,
     registrations: int = BUDGET,
     workers: int = 0,
     redo: bool = False,
@@ -47,14 +50,7 @@ def decontaminate(
         make_hashes(dataset, workers=workers, progress=progress)
         settings = {
             "against": sorted(other.name for other in against),
-            "hash_distance": hash_distance,
-            "verified_distance": {"photo": verify.VERIFIED_BITS, "face": verify.FACE_VERIFIED_BITS},
-            "registered": {
-                "distance": verify.DOUBT_BITS,
-                "middle_distance": verify.MIDDLE_DOUBT_BITS,
-                "agreement": register.SAME,
-                "at_most": registrations,
-            },
+            **limits(hash_distance, photo_distance, face_distance, registrations),
         }
         inputs = _inputs(dataset)
         for other in against:
@@ -125,8 +121,7 @@ def _compare(
     progress: Progress,
 ) -> _Compared:
     theirs = read_pictures(other)
-    bits = settings["hash_distance"]
-    photos = find_overlap(ours.photo_items, theirs.photo_items, Rules(candidate_bits=bits))
+    photos = find_overlap(ours.photo_items, theirs.photo_items, rules(settings, "photo"))
     crops = [
         Crops(Pool(place.path("faces")), pictures.faces)
         for place, pictures in ((dataset, ours), (other, theirs))
@@ -135,11 +130,7 @@ def _compare(
     faces = find_overlap(
         here,
         there,
-        Rules(
-            candidate_bits=bits,
-            verified_bits=verify.FACE_VERIFIED_BITS,
-            budget=settings["registered"]["at_most"],
-        ),
+        rules(settings, "face"),
         registered=Registration(crops[0], here.keys, crops[1], there.keys, progress),
     )
     return _Compared(other, theirs, photos, faces)

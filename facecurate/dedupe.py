@@ -11,15 +11,16 @@ from facecurate.copies.coinciding import coinciding
 from facecurate.copies.crops import Crops, Registration
 from facecurate.copies.hashing import make_hashes
 from facecurate.copies.incremental import START_OVER, Before, before
+from facecurate.copies.limits import limits, rules
 from facecurate.copies.pictures import read_pictures
 from facecurate.encoders import Encoder
 from facecurate.errors import FacecurateError, RefusedError, UsageError
 from facecurate.pool import Pool, table_is_current
 from facecurate.review.report import dedupe_report
-from facecurate.similar import register, verify
+from facecurate.similar import verify
 from facecurate.similar.deciding import Decided
 from facecurate.similar.duplicates import Duplicates, Vectors, find_duplicates
-from facecurate.similar.judging import BUDGET, Rules
+from facecurate.similar.judging import BUDGET
 from facecurate.stats import Stats
 from facecurate.text import counted
 from facecurate.vectors import kept_vectors, vectors_pool
@@ -40,6 +41,8 @@ def dedupe(
     dataset: Dataset,
     *,
     hash_distance: int = verify.CANDIDATE_BITS,
+    photo_distance: int = verify.VERIFIED_BITS,
+    face_distance: int = verify.FACE_VERIFIED_BITS,
     encoder: Encoder | None = None,
     similarity: float = SIMILARITY,
     registrations: int = BUDGET,
@@ -52,7 +55,8 @@ def dedupe(
 ) -> Stats:
     """Hashes photos and faces, finds the copies and writes ``clusters.parquet``.
 
-    ``hash_distance``: bits of the 64-bit hash within which two pictures are compared closely.
+    ``hash_distance``: bits of the 64-bit hash within which two pictures are compared closely;
+    ``photo_distance``, ``face_distance``: bits of the 256-bit hash within which they are one.
     ``encoder``: faces whose vectors have a cosine of at least ``similarity`` are compared too.
     ``registrations``: face crops that hashes leave in doubt are laid on each other, at most so
     many pairs. ``incremental``: pairs of two pictures that the last run saw are not compared again;
@@ -68,21 +72,15 @@ def dedupe(
     faces = Pool(dataset.path("faces"))
     with dataset.lock("dedupe") as taken_over:
         make_hashes(dataset, workers=workers, redo=redo, progress=progress)
-        settings: dict[str, Any] = {
-            "hash_distance": hash_distance,
-            "verified_distance": {"photo": verify.VERIFIED_BITS, "face": verify.FACE_VERIFIED_BITS},
-            "registered": {
-                "distance": verify.DOUBT_BITS,
-                "middle_distance": verify.MIDDLE_DOUBT_BITS,
-                "agreement": register.SAME,
-                "at_most": registrations,
-            },
-            "keep": keep,
-        }
+        told = limits(hash_distance, photo_distance, face_distance, registrations)
+        settings: dict[str, Any] = {**told, "keep": keep}
         vectors = None
         if encoder is not None:
-            told = {"name": encoder.name, "sha256": encoder.sha256, "similarity": similarity}
-            settings["encoder"] = told
+            settings["encoder"] = {
+                "name": encoder.name,
+                "sha256": encoder.sha256,
+                "similarity": similarity,
+            }
             vectors = vectors_pool(dataset, encoder.name, encoder.sha256)
         inputs = inputs_of(dataset, settings)
         if table_is_current(dataset.url, "clusters", settings=settings, inputs=inputs, redo=redo):
@@ -139,9 +137,8 @@ class _Found:
         """Compares all photos and all faces; ``pool`` holds vectors of the faces."""
         pictures = read_pictures(dataset)
         known = before(dataset, pictures) if incremental else Before({}, ())
-        options = {"keep": settings["keep"], "candidate_bits": settings["hash_distance"]}
         photos = find_duplicates(
-            pictures.photo_items, Rules(**options), earlier=known.levels.get("photo")
+            pictures.photo_items, rules(settings, "photo"), earlier=known.levels.get("photo")
         )
         keys = pictures.face_items.keys
         crops = Crops(Pool(dataset.path("faces")), pictures.faces)
@@ -151,11 +148,7 @@ class _Found:
             vectors = Vectors(rows, settings["encoder"]["similarity"])
         faces = find_duplicates(
             pictures.face_items,
-            Rules(
-                verified_bits=verify.FACE_VERIFIED_BITS,
-                budget=settings["registered"]["at_most"],
-                **options,
-            ),
+            rules(settings, "face"),
             also=list(coinciding(photos.rows, pictures)),
             registered=Registration(crops, keys, crops, keys, progress),
             vectors=vectors,
