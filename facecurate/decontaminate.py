@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from facecurate.copies.certificate import found, known_overlaps, listed
 from facecurate.copies.crops import Crops, Registration
 from facecurate.copies.hashing import make_hashes
@@ -91,12 +94,25 @@ class _Compared:
         for match in self.photos.matches:
             yield self._row("photo", match)
         by_face = {match.key: match for match in self.faces.matches}
-        for key, face in ours.faces.items():
-            own, photo = by_face.get(key), by_photo.get(face["photo_id"])
+        for key, photo_id in self._touched(ours, by_face, by_photo):
+            own, photo = by_face.get(key), by_photo.get(photo_id)
             if own is not None:
                 yield self._row("face", own)
             elif photo is not None:
                 yield {**self._row("face", photo), "key": key, "method": "photo"}
+
+    @staticmethod
+    def _touched(
+        ours: Pictures, by_face: Iterable[str], by_photo: Iterable[str]
+    ) -> Iterator[tuple[str, str]]:
+        """Key and photo of the faces that match, or whose photo does."""
+        rows, faces, photos = ours.faces, list(by_face), list(by_photo)
+        wanted = pc.or_(
+            pc.is_in(rows["key"], pa.array(faces, pa.string())),
+            pc.is_in(rows["photo_id"], pa.array(photos, pa.string())),
+        )
+        found = rows.filter(wanted)
+        yield from zip(found["key"].to_pylist(), found["photo_id"].to_pylist(), strict=True)
 
     def _row(self, level: str, match: Match) -> dict[str, Any]:
         return {
@@ -126,12 +142,11 @@ def _compare(
         Crops(Pool(place.path("faces")), pictures.faces)
         for place, pictures in ((dataset, ours), (other, theirs))
     ]
-    here, there = ours.face_items, theirs.face_items
     faces = find_overlap(
-        here,
-        there,
+        ours.face_items,
+        theirs.face_items,
         rules(settings, "face"),
-        registered=Registration(crops[0], here.keys, crops[1], there.keys, progress),
+        registered=Registration(crops[0], crops[1], progress),
     )
     return _Compared(other, theirs, photos, faces)
 
@@ -181,7 +196,7 @@ def _told(compared: _Compared, known: Sequence[str]) -> Iterator[str]:
     name, theirs = compared.dataset.name, compared.theirs
     photos, faces = len(compared.photos.matches), len(compared.faces.matches)
     yield f"{name}: {counted(photos, 'photo')} and {counted(faces, 'face')} in common"
-    if not theirs.faces:
+    if not len(theirs.faces):
         yield f"{name} has no faces yet, so cut copies are not found: 'facecurate detect {name}'"
     if compared.faces.not_registered:
         pairs = counted(compared.faces.not_registered, "pair")

@@ -140,17 +140,16 @@ class _Found:
         photos = find_duplicates(
             pictures.photo_items, rules(settings, "photo"), earlier=known.levels.get("photo")
         )
-        keys = pictures.face_items.keys
         crops = Crops(Pool(dataset.path("faces")), pictures.faces)
         vectors = None
         if pool is not None:
-            rows = kept_vectors(dataset, pool, keys)
+            rows = kept_vectors(dataset, pool, pictures.face_items.keys)
             vectors = Vectors(rows, settings["encoder"]["similarity"])
         faces = find_duplicates(
             pictures.face_items,
             rules(settings, "face"),
             also=list(coinciding(photos.rows, pictures)),
-            registered=Registration(crops, keys, crops, keys, progress),
+            registered=Registration(crops, crops, progress),
             vectors=vectors,
             earlier=known.levels.get("face"),
         )

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from facecurate.copies.clusters import part_digests, read_edges, read_result
 from facecurate.copies.pictures import LEVELS, Pictures
@@ -39,17 +42,21 @@ def before(dataset: Dataset, pictures: Pictures) -> Before:
     result, now = read_result(dataset), part_digests(dataset)
     then: Mapping[str, str] = result["parts"]
     same = {stem for stem, digest in then.items() if now.get(stem) == digest}
-    rows = {"photo": pictures.photos, "face": pictures.faces}
+    known = pa.array(sorted(same), pa.string())
     levels = {
         level: Earlier(
             edges=edges[level],
-            seen=np.array([row["part"] in same for row in rows[level].values()], np.bool_),
+            seen=_among(pictures.rows(level)["part"], known),
             unasked=result["not_registered"] if level == "face" else 0,
             whole=len(same) == len(then) and result["whole"],
         )
         for level in LEVELS
     }
     return Before(levels, tuple(_told(then, now, len(same))))
+
+
+def _among(part: pa.ChunkedArray, known: pa.Array) -> NDArray[np.bool_]:
+    return np.array(pc.is_in(part.cast(pa.string()), known), np.bool_)
 
 
 def _told(then: Mapping[str, Any], now: Mapping[str, Any], same: int) -> Iterator[str]:
