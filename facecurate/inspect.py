@@ -60,7 +60,7 @@ def verify(dataset: Dataset, *, progress: Progress = silent) -> tuple[Stats, lis
         findings += [f"{pool.name}/{line}: {_remedy(dataset, pool)}" for line in found]
         progress(done + 1, len(jobs))
     findings += _verify_keys(dataset)
-    tables = [(words.format(dataset.name), stem) for stem, words in _TABLES.items()]
+    tables = [(words.format(_words(dataset, stem)), stem) for stem, words in _TABLES.items()]
     for stem in _quality(dataset):  # remade by the next run, without detecting again
         crop = stem.partition("-")[2]
         tables.append((f"detect {dataset.name}" + (f" --crop {crop}" if crop else ""), stem))
@@ -72,6 +72,17 @@ def verify(dataset: Dataset, *, progress: Progress = silent) -> tuple[Stats, lis
         files += count
         findings += [f"{line}: facecurate {words}" for line in found]
     return Stats.of("files", [None] * files), findings
+
+
+def _words(dataset: Dataset, stem: str) -> str:
+    """The dataset's name and, for overlaps, the sets that it was compared with."""
+    if stem != "overlaps" or not dataset.has("overlaps.json"):
+        return dataset.name
+    with suppress(DamagedError):  # named already
+        named = read_info(dataset.path("overlaps.json")).settings.get("against")
+        if named and isinstance(named, list):
+            return f"{dataset.name} --against {printable(','.join(map(str, named)), 200)}"
+    return dataset.name
 
 
 def _remedy(dataset: Dataset, pool: Pool) -> str:
