@@ -69,7 +69,8 @@ REASONS: dict[str, str] = {
     # decisions on the way into shards
     "duplicate": "a copy of a face that is kept",
     "overlap": "a copy of a picture in an evaluation set",
-    "not_in_subset": "not in the list given by --subset",
+    "not_in_subset": "not in the list given by --subset, or not drawn for the mixture",
+    "not_training": "in no training part of its dataset",
     "dropped_earlier": "dropped when faces were detected",
 }
 

@@ -142,9 +142,15 @@ class Workspace:
         return Dataset(self.url, check_name(name))
 
     def names(self) -> list[str]:
-        """The datasets that have photos, in order of their names."""
+        """The datasets that have photos, and mixtures that have shards, in order of their names."""
         found = [n for n in storage.list(self.url) if _NAME.fullmatch(n) and n not in RESERVED]
-        return [n for n in found if storage.list(storage.join(self.url, n, "photos"))]
+        return [n for n in found if self._has_content(n)]
+
+    def _has_content(self, name: str) -> bool:
+        finished = storage.join(self.url, name, "shards", "dataset.json")
+        return bool(storage.list(storage.join(self.url, name, "photos"))) or storage.exists(
+            finished
+        )
 
     def only(self, template: str = "COMMAND {}") -> str:
         """The name of the only dataset; an error that lists what to type if it is not clear.

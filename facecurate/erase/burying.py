@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from facecurate import storage
+from facecurate import storage, sums
 from facecurate.records import TOMBSTONE_SCHEMA, from_parquet, to_parquet, to_table
 from facecurate.stones import PICTURE, stone, stones_of
 from facecurate.workspace import TOMBSTONES, file_lock
@@ -26,6 +26,7 @@ def bury(workspace: str, rows: Iterable[Row]) -> int:
         if added:
             table = to_table([*before, *added], TOMBSTONE_SCHEMA)
             storage.write_atomic(url, to_parquet(table))
+        sums.tell(workspace, TOMBSTONES)
     return len(added)
 
 

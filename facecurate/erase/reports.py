@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from facecurate import storage
+from facecurate import storage, sums
 from facecurate.erase.parts import read_table
 from facecurate.erase.tables import thin
 from facecurate.erase.targets import Gone
@@ -92,6 +92,9 @@ def clear_texts(folder: str, gone: Gone, *, deep: bool = False) -> list[str]:
             changed.append(path)
         elif deep and suffix == "parquet" and "key" in read_table(url).column_names:
             changed += [path] if thin(url, gone) else []
+    for path in changed:
+        where, _, name = path.rpartition("/")
+        sums.retell(storage.join(folder, *where.split("/")) if where else folder, name)
     return changed
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from facecurate import storage
+from facecurate import storage, sums
 from facecurate.erase.parts import read_table
 from facecurate.erase.targets import Gone
 from facecurate.pool import Pool, sealed
@@ -101,7 +101,9 @@ def _credits(dataset: Dataset, gone: Gone) -> bool:
         lines = storage.read(text).decode().splitlines(keepends=True)
         left = [line for line in lines if pages.isdisjoint(_linked(line))]
         storage.write_atomic(text, "".join(left).encode())
-    return thin(url, gone)
+    thinned = thin(url, gone)
+    sums.retell(dataset.url, _CREDITS, _CREDITS_TEXT)
+    return thinned
 
 
 def _linked(line: str) -> list[str]:

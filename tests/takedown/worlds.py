@@ -90,7 +90,7 @@ def finish(dataset: Dataset, against: Dataset | None, shard_size: str) -> None:
     if against is not None:
         decontaminate(dataset, [against])
     redundancy_report(dataset, load_encoder("dct", dataset.workspace))
-    shard(dataset, shard_size=shard_size)
+    shard(dataset, shard_size=shard_size, keep_embeddings=True)
 
 
 def world(folder: Path, count: int, *, part: int, shard_size: str) -> tuple[Dataset, Dataset]:

@@ -354,6 +354,6 @@ def test_a_refused_redo_keeps_what_is_there(tmp_path: Path) -> None:
     before = chain.files(dataset)
     with pytest.raises(UsageError):
         shard(dataset, shard_size="many", redo=True)
-    with pytest.raises(OSError, match="no such file"):
+    with pytest.raises(FacecurateError, match="no such file is no file"):
         shard(dataset, subset=str(tmp_path / "no such file"), redo=True)
     assert chain.files(dataset) == before
