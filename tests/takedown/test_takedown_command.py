@@ -186,3 +186,14 @@ def test_it_works_in_memory_too(memory: str) -> None:
     left = [None if one and one[0].startswith(gone) else one for one in before]
     assert worlds.samples(mine) == left and None in left
     assert verify(mine)[1] == []
+
+
+def test_of_a_single_face_it_says_that_the_photo_still_shows_it(
+    tiny: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = chain.key("10.jpg", 1)
+    code, out, _ = told(capsys, "takedown", "--face", key, "--reason", "person", "--yes", "--only")
+    assert code == 0 and f"still shows that face: --photo {key[:-4]} takes it too" in out
+    assert key not in {row["key"] for row in chain.rows(tiny, "faces", "00000.parquet")}
+    assert chain.key("10.jpg") in {row["key"] for row in chain.rows(tiny, "faces", "00000.parquet")}
+    assert verify(tiny)[1] == []
