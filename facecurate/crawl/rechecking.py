@@ -19,6 +19,7 @@ from facecurate.crawl.downloads import key_of
 from facecurate.crawl.removal import Removed
 from facecurate.crawl.run import Run, opened
 from facecurate.crawl.settings import Access, CrawlSettings
+from facecurate.erase import Outcome, telling
 from facecurate.errors import FacecurateError
 from facecurate.flickr.photos import Photo
 from facecurate.flickr.query import StopCrawl
@@ -108,7 +109,8 @@ class _Recheck:
         self._say, self._progress = say, progress
         self._removed: list[Removed] = []
         self._batch: list[Removed] = []
-        self._asked = self._silent = self._silent_in_a_row = self._parts = 0
+        self._asked = self._silent = self._silent_in_a_row = 0
+        self._done: Outcome | None = None
 
     def finish(self) -> Stats:
         """The whole run."""
@@ -125,7 +127,7 @@ class _Recheck:
             keys = [key_of(one.photo_id) for one in self._removed]
             if keys:
                 now = self._access.clock.time()
-                self._parts = removal.take_out(self._dataset, keys, "recheck", now).parts
+                self._done = removal.take_out(self._dataset, keys, "recheck", now)
             attribution.write(self._dataset, self._access.contact)
             result.write(self._dataset, run)
         if self._silent:
@@ -225,8 +227,8 @@ class _Recheck:
         count = Count(before, before - dropped.total(), dict(sorted(dropped.items())))
         notes = self._settled.notes()
         notes += [f"{counted(self._asked, 'photo')} asked about one by one"]
-        if self._parts:
-            notes.append(f"{counted(self._parts, 'part')} written anew")
+        if self._done:
+            notes += telling.notes(self._done)
         removed: list[dict[str, Any]] = [
             {"photo_id": f"flickr-{one.photo_id}", "reason": one.reason} for one in self._removed
         ]

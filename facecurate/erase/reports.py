@@ -80,7 +80,8 @@ def _command(dataset: Dataset, stem: str, told: dict[str, Any]) -> str:
 def clear_texts(folder: str, gone: Gone, *, deep: bool = False) -> list[str]:
     """Lists without the lines that name what is gone, pages that name it deleted: their paths.
 
-    Log lines stay, with the names masked. ``deep``: in the folders below as well.
+    Lines of logs and notes (``.md``) stay, with the names masked. ``deep``: in the folders below
+    as well.
     """
     changed = []
     for path in _files(folder, deep):
@@ -114,7 +115,7 @@ def _clear_text(url: str, path: str, suffix: str, gone: Gone) -> bool:
     data = storage.read(url)
     if next(gone.named_in(data), None) is None:
         return False
-    if path.rpartition("/")[2] == "log.jsonl":
+    if suffix == "md" or path.rpartition("/")[2] == "log.jsonl":
         storage.write_atomic(url, gone.masked(data))
     elif suffix in _LISTS:
         lines = data.splitlines(keepends=True)

@@ -115,7 +115,7 @@ def finish(workspace: str, url: str, progress: Progress = silent) -> Outcome:
         done.remade += [words for file, words in told.items() if not place.has(file)]
         if count := clusters.kept_now(place):
             done.promoted[place.name] = count
-    done.files |= {path: {} for path in changed}
+    done.files |= {path: {"after": _digest(workspace, path)} for path in changed}
     done.certificate = _certify(workspace, note, gone, done)
     storage.delete(url)
     progress(2 * len(places), 2 * len(places))
@@ -153,6 +153,11 @@ def _touched(
             if is_file and after.get(path) != digest:
                 found[f"{place.name}/{path}"] = {"before": digest, "after": after.get(path)}
     return found
+
+
+def _digest(workspace: str, path: str) -> str | None:
+    url = storage.join(workspace, *path.split("/"))
+    return storage.digest(url) if storage.exists(url) else None
 
 
 def _written_anew(files: Iterable[str]) -> tuple[int, int]:

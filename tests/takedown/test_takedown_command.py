@@ -197,3 +197,15 @@ def test_of_a_single_face_it_says_that_the_photo_still_shows_it(
     assert key not in {row["key"] for row in chain.rows(tiny, "faces", "00000.parquet")}
     assert chain.key("10.jpg") in {row["key"] for row in chain.rows(tiny, "faces", "00000.parquet")}
     assert verify(tiny)[1] == []
+
+
+def test_one_id_is_one_photo_in_every_dataset(tmp_path: Path) -> None:
+    places = [Dataset(str(tmp_path / "work"), name) for name in ("mine", "again")]
+    shown = list(worlds.shots("mine", 16))
+    for place in places:
+        worlds.store(place, shown, 10)
+    gone, copy = "mine-0000000000000006", "mine-0000000000000007"
+    found = find(places[0].workspace, Request(photos=frozenset([gone])))
+    assert set(found.photos) == {(p.name, k) for p in places for k in (gone, copy)}
+    act(places[0], photos=frozenset([gone]))
+    assert not {gone, copy} & {key for place in places for key in worlds.photo_rows(place)}
