@@ -72,10 +72,11 @@ def store(dataset: Dataset, shown: Sequence[Shot], part: int) -> None:
     folder = dataset.path("photos")
     settings = {"origin": "collected", "license": None}
     lo, hi = 0.2 * SIDE, 0.8 * SIDE
+    points = [SIDE * at for at in (0.4, 0.4, 0.6, 0.4, 0.5, 0.5, 0.42, 0.62, 0.58, 0.62)]
     for number, start in enumerate(range(0, len(shown), part)):
         task = PartTask(f"{number:05d}", dataset.name, folder, settings, frozenset())
         items = (
-            (one.row, one.data, [Given(one.row.photo_id, 0, [lo, lo, hi, hi])])
+            (one.row, one.data, [Given(one.row.photo_id, 0, [lo, lo, hi, hi], points)])
             for one in shown[start : start + part]
         )
         write_rows(task, items, lambda count: None, given=True)
@@ -170,12 +171,10 @@ def _thumbnails(dataset: Dataset, gone: set[str]) -> set[bytes]:
     from facecurate.detect.report import _thumbnail
 
     found = {one.src for one in thumbnails(dataset, "photo", gone).values()}
-    faces = Pool(dataset.path("faces"))
-    for stem in faces.stems():
-        url = faces.file(stem, "tar")
-        for name, member in tars.index(url).items():
-            if _is_of(name, gone):
-                found.add(_thumbnail(url, member, name.partition(".")[0]))
+    for pool in _pools(dataset):
+        for url in (pool.file(s, "tar") for s in pool.stems() if pool.name != "photos"):
+            told = tars.index(url).items()
+            found |= {_thumbnail(url, m, n.partition(".")[0]) for n, m in told if _is_of(n, gone)}
     keys = [f"{key}_000" for key in gone]
     found |= {one.src for one in thumbnails(dataset, "face", keys).values()}
     return {base64.b64decode(src.partition(",")[2]) for src in found}
