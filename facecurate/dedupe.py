@@ -10,15 +10,17 @@ from facecurate.copies.clusters import counts, inputs_of, write_clusters
 from facecurate.copies.coinciding import coinciding
 from facecurate.copies.crops import Crops, Registration
 from facecurate.copies.hashing import make_hashes
+from facecurate.copies.incremental import START_OVER, Before, before
+from facecurate.copies.limits import limits, rules
 from facecurate.copies.pictures import read_pictures
 from facecurate.encoders import Encoder
-from facecurate.errors import FacecurateError, RefusedError
+from facecurate.errors import FacecurateError, RefusedError, UsageError
 from facecurate.pool import Pool, table_is_current
 from facecurate.review.report import dedupe_report
-from facecurate.similar import register, verify
+from facecurate.similar import verify
 from facecurate.similar.deciding import Decided
 from facecurate.similar.duplicates import Duplicates, Vectors, find_duplicates
-from facecurate.similar.judging import BUDGET, Rules
+from facecurate.similar.judging import BUDGET
 from facecurate.stats import Stats
 from facecurate.text import counted
 from facecurate.vectors import kept_vectors, vectors_pool
@@ -39,50 +41,52 @@ def dedupe(
     dataset: Dataset,
     *,
     hash_distance: int = verify.CANDIDATE_BITS,
+    photo_distance: int = verify.VERIFIED_BITS,
+    face_distance: int = verify.FACE_VERIFIED_BITS,
     encoder: Encoder | None = None,
     similarity: float = SIMILARITY,
     registrations: int = BUDGET,
     keep: str = "largest",
     allow_large_clusters: bool = False,
+    incremental: bool = False,
     workers: int = 0,
     redo: bool = False,
     progress: Progress = silent,
 ) -> Stats:
     """Hashes photos and faces, finds the copies and writes ``clusters.parquet``.
 
-    ``hash_distance``: bits of the 64-bit hash within which two pictures are compared closely.
+    ``hash_distance``: bits of the 64-bit hash within which two pictures are compared closely;
+    ``photo_distance``, ``face_distance``: bits of the 256-bit hash within which they are one.
     ``encoder``: faces whose vectors have a cosine of at least ``similarity`` are compared too.
     ``registrations``: face crops that hashes leave in doubt are laid on each other, at most so
-    many pairs. Nothing is deleted: ``shard`` reads the table. Raises FacecurateError, with nothing
-    written, for a cluster of more than a hundredth of a level unless ``allow_large_clusters``;
-    RefusedError for an encoder that recognises people.
+    many pairs. ``incremental``: pairs of two pictures that the last run saw are not compared again;
+    the result is that of a run from the start. Nothing is deleted: ``shard`` reads the table.
+    Raises FacecurateError, with nothing written, for a cluster of more than a hundredth of a level
+    unless ``allow_large_clusters``; RefusedError for an encoder that recognises people; UsageError
+    for ``incremental`` with an encoder or with ``redo``.
     """
     if encoder is not None:
         refuse_recognition(encoder)
+    if incremental:
+        _check_incremental(encoder, redo)
     faces = Pool(dataset.path("faces"))
     with dataset.lock("dedupe") as taken_over:
         make_hashes(dataset, workers=workers, redo=redo, progress=progress)
-        settings: dict[str, Any] = {
-            "hash_distance": hash_distance,
-            "verified_distance": {"photo": verify.VERIFIED_BITS, "face": verify.FACE_VERIFIED_BITS},
-            "registered": {
-                "distance": verify.DOUBT_BITS,
-                "middle_distance": verify.MIDDLE_DOUBT_BITS,
-                "agreement": register.SAME,
-                "at_most": registrations,
-            },
-            "keep": keep,
-        }
+        told = limits(hash_distance, photo_distance, face_distance, registrations)
+        settings: dict[str, Any] = {**told, "keep": keep}
         vectors = None
         if encoder is not None:
-            told = {"name": encoder.name, "sha256": encoder.sha256, "similarity": similarity}
-            settings["encoder"] = told
+            settings["encoder"] = {
+                "name": encoder.name,
+                "sha256": encoder.sha256,
+                "similarity": similarity,
+            }
             vectors = vectors_pool(dataset, encoder.name, encoder.sha256)
         inputs = inputs_of(dataset, settings)
         if table_is_current(dataset.url, "clusters", settings=settings, inputs=inputs, redo=redo):
             stats = Pool(dataset.url).info("clusters").stats.noted("clusters were up to date")
         else:
-            found = _Found.of(dataset, settings, vectors, progress)
+            found = _Found.of(dataset, settings, vectors, incremental, progress)
             if not allow_large_clusters:
                 found.refuse_large(settings)
             stats = found.write(dataset, settings, inputs)
@@ -100,6 +104,16 @@ def refuse_recognition(encoder: Encoder) -> None:
         )
 
 
+def _check_incremental(encoder: Encoder | None, redo: bool) -> None:
+    if encoder is not None:
+        raise UsageError(
+            "--incremental does not go with --encoder: the search of vectors takes all of them; "
+            "leave one of the two out"
+        )
+    if redo:
+        raise UsageError("--redo starts over and --incremental does not: leave one of the two out")
+
+
 # -- clusters --------------------------------------------------------------------------------
 
 
@@ -110,34 +124,38 @@ class _Found:
     photos: Duplicates
     faces: Duplicates
     totals: Mapping[str, int]
+    notes: tuple[str, ...]
 
     @staticmethod
     def of(
-        dataset: Dataset, settings: Mapping[str, Any], pool: Pool | None, progress: Progress
+        dataset: Dataset,
+        settings: Mapping[str, Any],
+        pool: Pool | None,
+        incremental: bool,
+        progress: Progress,
     ) -> _Found:
         """Compares all photos and all faces; ``pool`` holds vectors of the faces."""
         pictures = read_pictures(dataset)
-        options = {"keep": settings["keep"], "candidate_bits": settings["hash_distance"]}
-        photos = find_duplicates(pictures.photo_items, Rules(**options))
-        keys = pictures.face_items.keys
+        known = before(dataset, pictures) if incremental else Before({}, ())
+        photos = find_duplicates(
+            pictures.photo_items, rules(settings, "photo"), earlier=known.levels.get("photo")
+        )
         crops = Crops(Pool(dataset.path("faces")), pictures.faces)
         vectors = None
         if pool is not None:
-            rows = kept_vectors(dataset, pool, keys)
+            rows = kept_vectors(dataset, pool, pictures.face_items.keys)
             vectors = Vectors(rows, settings["encoder"]["similarity"])
         faces = find_duplicates(
             pictures.face_items,
-            Rules(
-                verified_bits=verify.FACE_VERIFIED_BITS,
-                budget=settings["registered"]["at_most"],
-                **options,
-            ),
+            rules(settings, "face"),
             also=list(coinciding(photos.rows, pictures)),
-            registered=Registration(crops, keys, crops, keys, progress),
+            registered=Registration(crops, crops, progress),
             vectors=vectors,
+            earlier=known.levels.get("face"),
         )
+        notes = (START_OVER,) if known.levels and not faces.added else known.notes
         totals = {"photos": len(pictures.photos), "faces": len(pictures.faces)}
-        return _Found(photos, faces, totals)
+        return _Found(photos, faces, totals, notes)
 
     def refuse_large(self, settings: Mapping[str, Any]) -> None:
         """Raises FacecurateError if one cluster holds more than a hundredth of a level."""
@@ -161,8 +179,9 @@ class _Found:
             level: Decided(result.rows, result.edges)
             for level, result in (("photo", self.photos), ("face", self.faces))
         }
-        write_clusters(dataset, decided, settings, inputs, Stats(stats.counts))
-        return stats.noted(*_told(self.faces)).with_facts(**_facts(self.faces))
+        unasked = self.faces.not_registered
+        write_clusters(dataset, decided, settings, inputs, Stats(stats.counts), unasked)
+        return stats.noted(*self.notes, *_told(self.faces)).with_facts(**_facts(self.faces))
 
 
 def _counted(unit: str, total: int, result: Duplicates) -> Stats:

@@ -99,7 +99,7 @@ class Pool:
 
 
 def pools(dataset: str) -> list[Pool]:
-    """Every pool with parts under a dataset's url: photos, faces, further crops, hashes, vectors."""
+    """Every pool with parts under a dataset's url: photos, faces, crops, hashes, vectors."""
     folders = ["photos", *(n for n in storage.list(dataset) if n.startswith("faces")), "hashes"]
     urls = [storage.join(dataset, name) for name in folders]
     vectors = storage.join(dataset, "embeddings")

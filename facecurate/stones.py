@@ -21,6 +21,7 @@ REASONS: dict[str, str] = {
     "gone": "it is no longer there, or no longer public",
     "not_public": "it is not shown to everybody",
     "no_cv": "its owner asks that computers do not look at it",
+    "recheck": "Flickr was asked again, and it may no longer be kept",
     "tombstoned": "a tombstone named it before it was taken out",
     "other": "for another reason, which is not kept",
 }

@@ -245,7 +245,8 @@ def test_what_was_taken_down_does_not_come_back(source, mine):
     storage.write_atomic(url, to_parquet(table))
     import_folder(mine, str(source))
     told = sorted(
-        Pool(mine.path("photos")).tables(PHOTO_SCHEMA).to_pylist(), key=lambda r: r["reason"] is None
+        Pool(mine.path("photos")).tables(PHOTO_SCHEMA).to_pylist(),
+        key=lambda r: r["reason"] is None,
     )
     reasons = {r["photo_id"]: r["reason"] for r in told}
     names = [photo_id("mine", f"{i:03}.jpg") for i in range(3)]

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
               help="That face alone; its photo stays, and still shows it.")  # fmt: skip
 @click.option("--photo-file", "files", multiple=True, metavar="IMAGE",
               help="A picture that somebody holds: what looks the same is found.")  # fmt: skip
-@click.option("--reason", metavar="TEXT",
-              help="person, owner, license, law, minor, or other words, which are not kept.")  # fmt: skip
+@click.option(
+    "--reason",
+    metavar="TEXT",
+    help="person, owner, license, law, minor, or other words, which are not kept.",
+)
 @click.option("--only", is_flag=True, help="Leave copies of what is named.")
 @click.option("--remember-picture", "remember", is_flag=True,
               help="Keep a hash of how it looks, so that re-uploads are refused too.")  # fmt: skip

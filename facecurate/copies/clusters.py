@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from facecurate import storage
 from facecurate.copies.coinciding import coinciding
 from facecurate.copies.pictures import LEVELS, Pictures, read_pictures
-from facecurate.errors import FacecurateError
-from facecurate.pool import Pool, digests_of, write_part
+from facecurate.errors import DamagedError, FacecurateError
+from facecurate.pool import Pool, digests_of, json_bytes, write_part
 from facecurate.records import CLUSTER_SCHEMA, EDGE_SCHEMA, to_table
 from facecurate.similar.deciding import ClusterRow, Decided, clusters_from_edges
 from facecurate.stats import Count, Stats
+from facecurate.text import printable
 from facecurate.vectors import vectors_pool
 from facecurate.workspace import Dataset
 
@@ -30,13 +34,21 @@ def write_clusters(
     settings: Mapping[str, Any],
     inputs: Mapping[str, str],
     stats: Stats,
+    unasked: int,
+    whole: bool = True,
 ) -> None:
-    """Writes what was decided of each level, and the edges that it follows from."""
+    """Writes what was decided of each level, and the edges that it follows from.
+
+    unasked: pairs in doubt that no registration was asked about; whole: whether all pictures are
+    there that had a part in that. The JSON says of each part what
+    it was like, so that a later search need not compare it again.
+    """
     with write_part(dataset.url, STEM, tool="dedupe", settings=settings, inputs=inputs) as part:
         clusters, edges = tables_of(decided)
         part.write_table(clusters)
         part.write_table(edges, EDGES)
         part.stats = stats
+        part.result = {"parts": part_digests(dataset), "not_registered": unasked, "whole": whole}
 
 
 def tables_of(decided: Mapping[str, Decided]) -> tuple[pa.Table, pa.Table]:
@@ -88,7 +100,7 @@ def remake_clusters(dataset: Dataset) -> Stats | None:
     """
     if not dataset.has(f"{STEM}.json"):
         return None
-    settings = Pool(dataset.url).info(STEM).settings
+    settings, result = Pool(dataset.url).info(STEM).settings, read_result(dataset)
     edges = read_edges(dataset)
     if edges is None:
         raise FacecurateError(
@@ -99,8 +111,34 @@ def remake_clusters(dataset: Dataset) -> Stats | None:
     decided = decide(pictures, edges, settings["keep"])
     stats = counts("photos", len(pictures.photos), decided["photo"].rows)
     stats += counts("faces", len(pictures.faces), decided["face"].rows)
-    write_clusters(dataset, decided, settings, inputs_of(dataset, settings), stats)
+    inputs = inputs_of(dataset, settings)
+    whole = result["whole"] and result["parts"] == part_digests(dataset)
+    write_clusters(dataset, decided, settings, inputs, stats, result["not_registered"], whole)
     return stats
+
+
+def part_digests(dataset: Dataset) -> dict[str, str]:
+    """For each part one digest of its photos, faces and hashes."""
+    pool = Pool(dataset.path("hashes"))
+    told = ((stem, pool.info(stem)) for stem in pool.stems())
+    return {
+        stem: hashlib.sha256(json_bytes([info.inputs, info.outputs])).hexdigest()
+        for stem, info in told
+    }
+
+
+def read_result(dataset: Dataset) -> dict[str, Any]:
+    """``parts``, ``not_registered``, ``whole`` as ``write_clusters`` left them, or DamagedError."""
+    url = dataset.path(f"{STEM}.json")
+    try:
+        result = json.loads(storage.read(url)).get("result", {})
+        return {
+            "parts": {str(k): str(v) for k, v in result.get("parts", {}).items()},
+            "not_registered": int(result.get("not_registered", 0)),
+            "whole": bool(result.get("whole", False)),
+        }
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DamagedError(f"{url} is damaged: {printable(error)}") from error
 
 
 def inputs_of(dataset: Dataset, settings: Mapping[str, Any]) -> dict[str, str]:

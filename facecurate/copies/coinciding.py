@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from facecurate.copies.pictures import Pictures
+import pyarrow as pa
+
+from facecurate.copies.pictures import Pictures, named
 from facecurate.similar.deciding import ClusterRow, SamePicture
 
 COINCIDE_IOU = 0.5  # faces of two copies of a photo are one face if their boxes overlap so much
@@ -17,19 +19,27 @@ def coinciding(rows: Sequence[ClusterRow], pictures: Pictures) -> Iterator[SameP
     Copies that whole-photo hashes find are rescaled, re-encoded or mirrored, so registration is a
     scale a side, and a flip. A face without a partner stays as it is.
     """
+    keys = [row.key for row in rows]
+    photos = {photo["photo_id"]: photo for photo in _told(pictures.photos, keys)}
     by_photo: dict[str, list[dict[str, Any]]] = {}
-    for face in pictures.faces.values():
+    for face in _told(pictures.faces, keys):
         by_photo.setdefault(face["photo_id"], []).append(face)
     for row in rows:
         if row.keep:
             continue
-        here, there = pictures.photos[row.key], pictures.photos[row.kept_key]
+        here, there = photos[row.key], photos[row.kept_key]
         kept = by_photo.get(row.kept_key, [])
         for face in by_photo.get(row.key, []):
             box = _moved(face["box"], here, there, row.mirrored)
             for other in kept:
                 if _iou(box, other["box"]) >= COINCIDE_IOU:
                     yield SamePicture(face["key"], other["key"], row.mirrored, row.distance)
+
+
+def _told(rows: pa.Table, photos: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of some photos."""
+    found: list[dict[str, Any]] = named(rows, "photo_id", photos).to_pylist()
+    return found
 
 
 def _moved(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from facecurate import storage
 from facecurate.copies.clusters import EDGES, STEM, counts, decide, inputs_of, read_edges, tables_of
@@ -17,14 +17,7 @@ from facecurate.pool import PartWriter, sealed
 from facecurate.workspace import Dataset
 
 
-class Decision(NamedTuple):
-    """Faces that were copies and are kept now, and the command for what could not be decided."""
-
-    promoted: int = 0
-    remade: str = ""
-
-
-def redecide(dataset: Dataset, gone: Gone, before: Digests) -> Decision:
+def redecide(dataset: Dataset, gone: Gone, before: Digests) -> None:
     """Brings ``clusters.parquet`` and its edges up to date. ``before``: digests before all this.
 
     Clusters that were stale lose their rows alone and stay stale. Those of a version that wrote no
@@ -32,18 +25,19 @@ def redecide(dataset: Dataset, gone: Gone, before: Digests) -> Decision:
     """
     url = dataset.path(f"{STEM}.json")
     if not dataset.has(f"{STEM}.json"):
-        return Decision()
+        for suffix in ("parquet", EDGES):  # never finished
+            storage.delete(dataset.path(f"{STEM}.{suffix}"))
+        return
     told = json.loads(storage.read(url))
     now = inputs_of(dataset, told["settings"])
     if not _was_current(dataset, told, now, before):
         _thin(dataset, url, told, gone)
-        return Decision()
+        return
     edges = read_edges(dataset)
     if edges is None:
         for file in (*told["outputs"], f"{STEM}.json"):
             storage.delete(dataset.path(file))
-        return Decision(0, f"facecurate dedupe {dataset.name}")
-    kept = _copies(dataset)
+        return
     pictures = read_pictures(dataset)
     decided = decide(pictures, edges, told["settings"]["keep"])
     part = PartWriter(dataset.url, STEM)
@@ -55,8 +49,6 @@ def redecide(dataset: Dataset, gone: Gone, before: Digests) -> Decision:
     outputs = {file: part.outputs[file] for file in sorted(part.outputs)}
     told |= {"inputs": now, "outputs": outputs, "stats": stats.to_json()}
     storage.write_atomic(url, sealed(told))
-    left = {row.key for row in decided["face"].rows if not row.keep}
-    return Decision(sum(not gone.has(key) for key in kept - left))
 
 
 def _was_current(
@@ -69,6 +61,15 @@ def _was_current(
         named = told["inputs"].get("embeddings")
         then["embeddings"] = named if named in folders else then["embeddings"]
     return told["inputs"] in (then, dict(now))
+
+
+def kept_now(dataset: Dataset) -> int:
+    """How many faces stay out of the shards as copies and are none any more."""
+    url = dataset.path("shards", "decisions.parquet")
+    if not (storage.exists(url) and dataset.has(f"{STEM}.parquet")):
+        return 0
+    rows = read_table(url).select(["key", "reason"]).to_pylist()
+    return len({r["key"] for r in rows if r["reason"] == "duplicate"} - _copies(dataset))
 
 
 def _copies(dataset: Dataset) -> set[str]:

@@ -30,10 +30,23 @@ MATCH_IOU = 0.5  # a given face is the one that is gone if their boxes overlap a
 
 def take_out(dataset: Dataset, gone: Gone) -> int:
     """Rewrites the parts that hold something of what is gone; how many."""
+    _clear_unfinished(dataset)
     stems = affected(dataset, gone)
     found = sorted(pools(dataset.url), key=_order)
     jobs = [(pool, stem) for pool in found for stem in stems if stem in set(pool.stems())]
     return sum(_rewrite(dataset, pool, stem, gone) for pool, stem in jobs)
+
+
+def _clear_unfinished(dataset: Dataset) -> None:
+    """Files of parts that were never finished: nobody can say what is in them."""
+    folders = [n for n in storage.list(dataset.url) if n.startswith(("photos", "faces", "hashes"))]
+    urls = [dataset.path(name) for name in folders]
+    urls += [dataset.path("embeddings", n) for n in storage.list(dataset.path("embeddings"))]
+    for url in urls:
+        finished = set(Pool(url).stems())
+        for name in storage.list(url):
+            if name[0].isdigit() and name.partition(".")[0] not in finished:
+                storage.delete(storage.join(url, name))
 
 
 def affected(dataset: Dataset, gone: Gone) -> list[str]:
@@ -67,6 +80,9 @@ def _kind(pool: Pool) -> str:
 
 def _rewrite(dataset: Dataset, pool: Pool, stem: str, gone: Gone) -> bool:
     url = pool.file(stem, "json")
+    if _kind(pool) == "vectors" and _is_stale(dataset, pool, stem, gone):
+        pool.remove(stem)
+        return True
     told = json.loads(storage.read(url))
     faces = Pool(dataset.path("faces"))
     for file in _tables_last(told["outputs"]):
@@ -84,6 +100,15 @@ def _rewrite(dataset: Dataset, pool: Pool, stem: str, gone: Gone) -> bool:
     told |= {"outputs": outputs, "stats": _stats(dataset, pool, stem, gone).to_json()}
     storage.write_atomic(url, sealed(told))
     return True
+
+
+def _is_stale(dataset: Dataset, pool: Pool, stem: str, gone: Gone) -> bool:
+    """Vectors of other faces than those that are here: nobody can say whose each one is."""
+    faces = Pool(dataset.path("faces"))
+    if stem not in set(faces.stems()):
+        return True
+    keys = _column(faces.file(stem, "parquet"), "key")
+    return any(map(gone.has, keys)) and pool.info(stem).inputs != faces.lineage(stem)
 
 
 def _tables_last(files: Iterable[str]) -> list[str]:

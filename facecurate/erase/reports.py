@@ -19,23 +19,33 @@ _PAGES = ("html", "json", "md", "svg")
 _UNTOUCHED = (".", "facecurate.toml", "crawl.sqlite")
 
 
-def clear_reports(dataset: Dataset, gone: Gone) -> list[str]:
-    """Deletes every report that shows one of them; the commands that make them again.
+def commands(dataset: Dataset) -> dict[str, str]:
+    """What makes each report and table of a dataset again, by the file of its JSON."""
+    found = {}
+    for name in storage.list(dataset.url):
+        stem, _, suffix = name.rpartition(".")
+        told = _told(dataset.path(name)) if suffix == "json" and name[0] != "." else None
+        if told is not None and "tool" in told and "outputs" in told:
+            found[name] = _command(dataset, stem, told)
+    return found
+
+
+def clear_reports(dataset: Dataset, gone: Gone) -> None:
+    """Deletes every report that shows one of them.
 
     A report tells the keys of all pictures on its page. One with a page that does not, and whose
     tables go by person or film, is deleted too: nobody can say whom it shows.
     """
-    remade = []
     for name in storage.list(dataset.url):
         stem, _, suffix = name.rpartition(".")
-        if suffix == "json" and not name.startswith("."):
+        if suffix == "html" and not dataset.has(f"{stem}.json"):  # never finished
+            storage.delete(dataset.path(name))
+        elif suffix == "json" and not name.startswith("."):
             told = _told(dataset.path(name))
             if told is not None and _shows(told, gone):
                 outputs = [f for f in told.get("outputs", {}) if f.startswith(f"{stem}.")]
                 for file in (*outputs, f"{stem}.html", name):
                     storage.delete(dataset.path(file))
-                remade.append(_command(dataset, stem, told))
-    return remade
 
 
 def _told(url: str) -> dict[str, Any] | None:
@@ -70,7 +80,8 @@ def _command(dataset: Dataset, stem: str, told: dict[str, Any]) -> str:
 def clear_texts(folder: str, gone: Gone, *, deep: bool = False) -> list[str]:
     """Lists without the lines that name what is gone, pages that name it deleted: their paths.
 
-    Log lines stay, with the names masked. ``deep``: in the folders below as well.
+    Lines of logs and notes (``.md``) stay, with the names masked. ``deep``: in the folders below
+    as well.
     """
     changed = []
     for path in _files(folder, deep):
@@ -104,7 +115,7 @@ def _clear_text(url: str, path: str, suffix: str, gone: Gone) -> bool:
     data = storage.read(url)
     if next(gone.named_in(data), None) is None:
         return False
-    if path.rpartition("/")[2] == "log.jsonl":
+    if suffix == "md" or path.rpartition("/")[2] == "log.jsonl":
         storage.write_atomic(url, gone.masked(data))
     elif suffix in _LISTS:
         lines = data.splitlines(keepends=True)

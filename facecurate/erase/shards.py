@@ -14,10 +14,15 @@ _TABLES = ("index.parquet", "decisions.parquet", "subset.parquet")
 
 
 def empty(dataset: Dataset, gone: Gone) -> None:
-    """Takes the samples out; the index keeps the numbers of their slots."""
+    """Takes the samples out; the index keeps the numbers of their slots.
+
+    Shards that were never finished have no index: they are deleted, ``shard`` writes them again.
+    """
     folder = dataset.path("shards")
     if dataset.has("shards", "dataset.json"):
         empty_slots(folder, _keys(folder, gone), {})
+    else:
+        storage.delete(folder)
 
 
 def tell(dataset: Dataset, gone: Gone, moved: Mapping[str, str]) -> None:

@@ -1,18 +1,16 @@
-"""What a crawl or a list of addresses knows of photos: its state, and bytes that wait for a part."""
+"""What a crawl or a list knows of photos: its state, and pictures that wait for a part."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sqlite3
 
 import platformdirs
 
 from facecurate import storage
 from facecurate.erase.targets import Gone, member_of
 from facecurate.flickr.photos import Photos
-from facecurate.flickr.state import NAME, State
+from facecurate.flickr.state import NAME, State, rewrite
 from facecurate.workspace import Dataset
 
 
@@ -68,21 +66,8 @@ def _id(line: bytes) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def vacuum(dataset: Dataset) -> list[str]:
+def vacuum(dataset: Dataset) -> None:
     """Writes every SQLite file of a dataset anew, so that no free page holds what was deleted."""
-    done = []
     for name in storage.list(dataset.url):
-        if not name.endswith(".sqlite") or not storage.is_local(dataset.url):
-            continue
-        db = sqlite3.connect(dataset.path(name), isolation_level=None)
-        try:
-            db.execute("PRAGMA secure_delete = ON")
-            db.execute("VACUUM")
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            db.close()
-        done.append(name)
-        for left in (f"{name}-journal",):
-            if os.path.exists(dataset.path(left)):
-                storage.delete(dataset.path(left))
-    return done
+        if name.endswith(".sqlite"):
+            rewrite(dataset.path(name))

@@ -90,7 +90,7 @@ def counted_without(dataset: Dataset, unit: str, dropped: int, reason: str) -> C
 
 
 def _credits(dataset: Dataset, gone: Gone) -> bool:
-    """Attribution is a table and the same as text, whose lines name the photo's page; that first."""
+    """Attribution: a table, and before it the same as text, whose lines name the photo's page."""
     url, text = dataset.path(_CREDITS), dataset.path(_CREDITS_TEXT)
     table = read_table(url)
     keep = _kept(table, gone)

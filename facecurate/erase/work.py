@@ -67,6 +67,7 @@ def begin(order: Order) -> str:
         "slots": sum(slots.values()),
         "held": list(told.held),
         "unknown": list(told.unknown),
+        "remade_by": {place.name: reports.commands(place) for place in places},
         "before": {place.name: snapshot.snapshot(place) for place in places},
     }
     mark = hashlib.sha256(json.dumps([note["photos"], sorted(note["boxes"])]).encode())
@@ -99,7 +100,7 @@ def finish(workspace: str, url: str, progress: Progress = silent) -> Outcome:
         spools.forget(place, gone)
     for step, place in enumerate(places):
         progress(len(places) + step, 2 * len(places))
-        _take_out(place, gone, note["before"][place.name], done)
+        _take_out(place, gone, note["before"][place.name])
     changed = reports.clear_texts(storage.join(workspace, "runs"), gone, deep=True)
     changed = [f"runs/{path}" for path in changed]
     changed += reports.clear_texts(workspace, gone)
@@ -109,21 +110,23 @@ def finish(workspace: str, url: str, progress: Progress = silent) -> Outcome:
         spools.vacuum(place)
     done.files = _touched(places, note["before"])
     done.parts, done.shards = _written_anew(done.files)
-    done.files |= {path: {} for path in changed}
+    for place in places:
+        told = note["remade_by"][place.name]
+        done.remade += [words for file, words in told.items() if not place.has(file)]
+        if count := clusters.kept_now(place):
+            done.promoted[place.name] = count
+    done.files |= {path: {"after": _digest(workspace, path)} for path in changed}
     done.certificate = _certify(workspace, note, gone, done)
     storage.delete(url)
     progress(2 * len(places), 2 * len(places))
     return done
 
 
-def _take_out(place: Dataset, gone: Gone, before: snapshot.Digests, done: Outcome) -> None:
+def _take_out(place: Dataset, gone: Gone, before: snapshot.Digests) -> None:
     parts.take_out(place, gone)
-    decision = clusters.redecide(place, gone, before)
-    if decision.promoted:
-        done.promoted[place.name] = decision.promoted
+    clusters.redecide(place, gone, before)
     tables.thin_tables(place, gone)
-    done.remade += [decision.remade] if decision.remade else []
-    done.remade += reports.clear_reports(place, gone)
+    reports.clear_reports(place, gone)
     reports.clear_texts(place.url, gone)
 
 
@@ -150,6 +153,11 @@ def _touched(
             if is_file and after.get(path) != digest:
                 found[f"{place.name}/{path}"] = {"before": digest, "after": after.get(path)}
     return found
+
+
+def _digest(workspace: str, path: str) -> str | None:
+    url = storage.join(workspace, *path.split("/"))
+    return storage.digest(url) if storage.exists(url) else None
 
 
 def _written_anew(files: Iterable[str]) -> tuple[int, int]:

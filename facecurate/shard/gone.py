@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from facecurate import storage
+from facecurate.erase.parts import MATCH_IOU, iou
 from facecurate.pool import Pool
 from facecurate.records import (
     FACE_SCHEMA,
@@ -22,6 +23,7 @@ from facecurate.records import (
 from facecurate.shard.sources import Source, column_of
 from facecurate.similar.verify import FACE_VERIFIED_BITS, VERIFIED_BITS
 from facecurate.stones import Stones, stone, stones_of
+from facecurate.workspace import buried_faces
 
 _NAMED = ["photo_id", "owner", "url", "page_url", "sha256"]
 _BITS = {"photo": VERIFIED_BITS, "face": FACE_VERIFIED_BITS}
@@ -39,17 +41,29 @@ def tombstoned(source: Source) -> list[str]:
         return []
     table = from_parquet(storage.read(url), TOMBSTONE_SCHEMA, url)
     stones = frozenset(zip(table["kind"].to_pylist(), table["id_sha256"].to_pylist(), strict=True))
+    faces = buried_faces(source.dataset.workspace)
     looks = [value for value in table["phash256"].to_pylist() if value is not None]
     photos = {p for stem in source.photos.stems() for p in _photos(source, stem, stones)}
     named = _like(source, looks) if looks else set()
     found = []
     for stem in source.faces.stems():
-        rows = source.faces.table(stem, FACE_SCHEMA).select(["key", "photo_id"])
-        for key, photo in zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True):
+        rows = source.faces.table(stem, FACE_SCHEMA).select(["key", "photo_id", "box"])
+        for key, photo, box in zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True):
             by_name = photo in photos or photo in named or key in named
-            if by_name or stone("face", key) in stones:
+            if by_name or _is_buried(key, box, faces):
                 found.append(key)
     return found
+
+
+def _is_buried(
+    key: str, box: Sequence[float] | None, faces: Mapping[bytes, Sequence[float] | None]
+) -> bool:
+    """Whether a face has a tombstone of its own; of another detector its place says which it is."""
+    digest = stone("face", key)[1]
+    place = faces.get(digest)
+    if digest not in faces or place is None or box is None:
+        return digest in faces
+    return iou(box, place) >= MATCH_IOU
 
 
 def _photos(source: Source, stem: str, stones: Stones) -> Iterable[str]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from facecurate.similar import clusters, verify
 from facecurate.similar.clusters import Kept
@@ -80,8 +81,10 @@ def clusters_from_edges(
 
 def brought(keys: Sequence[str], nodes: Nodes, also: Sequence[SamePicture]) -> Edges:
     """The edges that the caller brings, between nodes; those inside one node say nothing new."""
-    row = {key: i for i, key in enumerate(keys)}
-    ends = [(int(nodes.of[row[a.key]]), int(nodes.of[row[a.other]])) for a in also]
+    known = pa.array(keys, pa.string())
+    told = ([a.key for a in also], [a.other for a in also])
+    rows = (np.asarray(pc.index_in(pa.array(one, pa.string()), known)) for one in told)
+    ends = list(zip(*(nodes.of[row.astype(np.int64)].tolist() for row in rows), strict=True))
     chosen = [n for n, (i, j) in enumerate(ends) if i != j]
     return Edges.by_hash(
         np.array([min(ends[n]) for n in chosen], np.int64),

@@ -32,7 +32,10 @@ class Settled(NamedTuple):
 
 @dataclass(slots=True)
 class Doubts:
-    """Collects pairs in doubt and keeps the nearest ``budget`` of them."""
+    """Collects pairs in doubt and keeps the nearest ``budget`` of them.
+
+    Pairs that have an agreement were asked about before and are not asked about again.
+    """
 
     budget: int
     seen: int = 0
@@ -73,11 +76,13 @@ class Collected(NamedTuple):
             none = Edges.concatenate([])
             return Settled(none, none, 0, self.doubts.seen)
         near = near.take(np.lexsort((near.mirrored, near.j, near.i)))  # crops are read in turn
-        ends = ours[near.i].tolist(), theirs[near.j].tolist(), near.mirrored.tolist()
-        found = near._replace(agreement=registered(list(zip(*ends, strict=True))))
+        fresh = np.isnan(near.agreement)
+        new = near.take(fresh)
+        ends = ours[new.i].tolist(), theirs[new.j].tolist(), new.mirrored.tolist()
+        near.agreement[fresh] = registered(list(zip(*ends, strict=True)))
+        same = near.agreement >= SAME
         unasked = self.doubts.seen - len(near.i)
-        same = found.agreement >= SAME
-        return Settled(found.take(same), found.take(~same), len(near.i), unasked)
+        return Settled(near.take(same), near.take(~same), len(new.i), unasked)
 
 
 def collect(batches: Iterable[Verified], budget: int) -> Collected:

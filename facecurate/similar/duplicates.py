@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from facecurate.similar import clusters, doubts, judging, verify
 from facecurate.similar.deciding import ClusterRow, SamePicture, brought, decide
+from facecurate.similar.earlier import Earlier, Recalled, recall
 from facecurate.similar.edges import edge_table
 from facecurate.similar.items import Items, Nodes, collapse
 from facecurate.similar.judging import Rules
-from facecurate.similar.verify import Edges
+from facecurate.similar.verify import Edges, Verified
 
 if TYPE_CHECKING:
     from facecurate.similar import neighbours
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 class Duplicates:
     """Rows by cluster, the kept one first, then by key; their edges; what it took to find them.
 
-    edges: as ``edges.edge_table`` makes it; ``deciding.clusters_from_edges`` gives the rows again.
+    edges: as ``edges.edge_table`` makes it; ``deciding.clusters_from_edges`` gives the rows again;
+    added: whether only what is new was compared, and registered counts of that alone.
     Counts are of distinct pictures: pictures with equal bytes or equal hashes count as one.
     """
 
@@ -42,6 +45,7 @@ class Duplicates:
     largest_cluster: int
     registered: int
     not_registered: int
+    added: bool
     recall: neighbours.Recall | None
 
     @property
@@ -65,20 +69,28 @@ def find_duplicates(
     also: Sequence[SamePicture] = (),
     registered: doubts.Registered | None = None,
     vectors: Vectors | None = None,
+    earlier: Earlier | None = None,
 ) -> Duplicates:
     """The clusters of equal pictures among ``items``, whatever their order.
 
     Equal bytes first, then two stages of perceptual hashes (``verify``) upright and mirrored,
     then clusters around kept pictures (``clusters``). Pictures without a usable hash equal only
     those with the same bytes. ``also`` brings edges of method ``photo``; ``registered`` decides
-    about pairs that hashes leave in doubt; ``vectors`` propose further pairs.
+    about pairs that hashes leave in doubt; ``vectors`` propose further pairs. ``earlier``: what a
+    search of fewer pictures found; only the others are compared, and the result is the same. It is
+    not used where it does not suffice (``recall``), nor with vectors, whose search takes all.
     """
     rules = rules or Rules()
     place = clusters.ranks(list(items.keys), items.size, items.sharpness, rules.keep)
     nodes = collapse(items, place)
+    known = recall(earlier, items.keys, nodes) if earlier and not vectors else None
     search = _search(vectors, nodes)
-    batches = judging.within(nodes.side(items), rules, search, registered is not None)
-    found = doubts.collect(batches, rules.budget)
+    side, doubting = nodes.side(items), registered is not None
+    if known is None:
+        found = doubts.collect(judging.within(side, rules, search, doubting), rules.budget)
+    else:
+        new = judging.added(side, known.settled, rules, doubting)
+        found = doubts.collect(chain([_as_judged(known)], new), rules.budget)
     settled = found.settle(registered, nodes.leader, nodes.leader)
     edges = Edges.concatenate([found.edges, settled.edges, brought(items.keys, nodes, also)])
     component = clusters.components(len(nodes.leader), edges.i, edges.j)
@@ -96,9 +108,15 @@ def find_duplicates(
         largest_component=_largest(component[nodes.of]),
         largest_cluster=_largest(solved.kept[nodes.of]),
         registered=settled.asked,
-        not_registered=settled.unasked,
+        not_registered=settled.unasked + (known.unasked if known else 0),
+        added=known is not None,
         recall=search.recall if search else None,
     )
+
+
+def _as_judged(known: Recalled) -> Verified:
+    """What is known, as if it had been compared just now."""
+    return Verified(known.edges, known.asked, 0, None)
 
 
 def _largest(groups: NDArray[np.int64]) -> int:

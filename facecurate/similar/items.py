@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from facecurate.similar import hamming
@@ -79,10 +80,9 @@ def best(of: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _same_bytes(sha256: Sequence[bytes | None], place: NDArray[np.int64]) -> NDArray[np.int64]:
     """(N,) the best placed item with the same bytes; the item itself where none has."""
-    first: dict[bytes, int] = {}
     source = np.arange(len(sha256))
-    for row in np.argsort(place).tolist():
-        digest = sha256[row]
-        if digest is not None:
-            source[row] = first.setdefault(digest, row)
+    digests = pa.array(sha256, pa.binary())
+    known = np.flatnonzero(digests.is_valid())
+    of = np.asarray(digests.drop_null().dictionary_encode().indices).astype(np.int64)
+    source[known] = known[best(of, place[known])][of]
     return source

@@ -58,30 +58,31 @@ def add(places: Sequence[Dataset], found: Found, request: Request, progress: Pro
 def _add_clusters(
     place: Dataset, found: Found, seeds: set[tuple[str, str]], faces: set[tuple[str, str]]
 ) -> None:
-    mine = {key for name, key in seeds if name == place.name}
+    """Who shares a cluster or a verified edge with a named photo, a face of it, or a named face."""
+    photos = {key for name, key in seeds if name == place.name}
     single = {key for name, key in faces if name == place.name}
-    for level, one, other in _joined_with(place):
-        whole = mine if level == "photo" else {photo_of(one)} & mine
-        if one in whole or photo_of(one) in whole:
-            found.add_photo(_match(place.name, photo_of(other), "cluster", photo_of(one)))
-        if level == "face" and one in single:
-            found.add_face(_match(place.name, other, "cluster", one))
+    for level, keys in _groups(place):
+        whole = next((key for key in keys if photo_of(key) in photos), None)
+        face = next((key for key in keys if key in single), None)
+        for other in keys if whole else ():
+            of = photo_of(str(whole))
+            found.add_photo(_match(place.name, photo_of(other), "cluster", of))
+        for other in keys if face and level == "face" else ():
+            found.add_face(_match(place.name, other, "cluster", str(face)))
 
 
-def _joined_with(place: Dataset) -> Iterator[tuple[str, str, str]]:
-    """Level and two keys of every pair that one cluster or a verified edge joins, both ways."""
+def _groups(place: Dataset) -> Iterator[tuple[str, list[str]]]:
+    """Level and keys of every cluster, and of the two ends of every verified edge."""
     if place.has("clusters.parquet"):
         table = Pool(place.url).table("clusters", CLUSTER_SCHEMA)
         members: dict[tuple[str, int], list[str]] = {}
         for row in table.select(["level", "cluster", "key"]).to_pylist():
             members.setdefault((row["level"], row["cluster"]), []).append(row["key"])
-        for (level, _), keys in members.items():
-            yield from ((level, a, b) for a in keys for b in keys if a != b)
+        yield from ((level, keys) for (level, _), keys in members.items())
     for level, edges in (read_edges(place) or {}).items():
         for row in edges.select(["key", "other", "verified"]).to_pylist():
-            if row["verified"] != "refused" and row["key"] != row["other"]:
-                yield level, row["key"], row["other"]
-                yield level, row["other"], row["key"]
+            if row["verified"] != "refused":
+                yield level, [row["key"], row["other"]]
 
 
 # -- bytes -------------------------------------------------------------------------------------

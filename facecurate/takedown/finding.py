@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from facecurate import images, storage
 from facecurate.copies.hashing import hashes_of
+from facecurate.erase.targets import photo_of
 from facecurate.errors import FacecurateError
 from facecurate.takedown import copies, known
 from facecurate.takedown.found import Found, Match, Picture, Request
@@ -38,20 +39,24 @@ def find(workspace: str, request: Request, progress: Progress = silent) -> Found
 
 
 def _complete(places: Sequence[Dataset], found: Found) -> None:
-    """Rows and boxes of the copies; and a face goes with its photo where that goes."""
-    photos = {key for _, key in found.photos}
-    for name in [name for name in found.faces if known.photo_of(name[1]) in photos]:
+    """Rows and boxes of the copies; the same ids in other datasets; no face of a photo that goes.
+
+    An id is one photo's in the whole workspace: two crawls may both have stored it.
+    """
+    photos = frozenset(key for _, key in found.photos)
+    for name in [name for name in found.faces if photo_of(name[1]) in photos]:
         del found.faces[name]
+    faces = frozenset(key for _, key in found.faces)
     for place in places:
-        bare = {k for (p, k), one in found.photos.items() if p == place.name and one.row is None}
-        for row in known.rows_of(place, bare):
-            name = place.name, row["photo_id"]
-            found.photos[name] = dataclasses.replace(found.photos[name], row=row)
-        bare = {k for (p, k), one in found.faces.items() if p == place.name and one.box is None}
-        for key, box in known.faces(place, frozenset(bare)):
-            found.faces[place.name, key] = dataclasses.replace(
-                found.faces[place.name, key], box=box
-            )
+        for row in known.rows_of(place, photos):
+            key = row["photo_id"]
+            found.add_photo(Match(dataset=place.name, key=key, why="exact", of=key))
+            one = found.photos[place.name, key]
+            found.photos[place.name, key] = dataclasses.replace(one, row=row)
+        for key, box in known.faces(place, faces):
+            found.add_face(Match(dataset=place.name, key=key, why="exact", of=key))
+            one = found.faces[place.name, key]
+            found.faces[place.name, key] = dataclasses.replace(one, box=box)
 
 
 def _picture(url: str) -> Picture:

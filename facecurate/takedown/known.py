@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator
 
 from facecurate import storage
 from facecurate.erase.spools import spools
-from facecurate.erase.targets import photo_of
 from facecurate.flickr import rows
 from facecurate.flickr.photos import Photo, Photos
 from facecurate.flickr.state import NAME, State
@@ -17,8 +16,6 @@ from facecurate.records import FACE_SCHEMA, PHOTO_SCHEMA
 from facecurate.stones import plain_url
 from facecurate.takedown.found import Request, Row
 from facecurate.workspace import Dataset, Workspace
-
-__all__ = ["datasets", "faces", "named_rows", "photo_of", "photo_rows", "rows_of", "sha256_of"]
 
 _COLUMNS = ["photo_id", "owner", "url", "page_url", "source", "sha256"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from facecurate import storage
 from facecurate.erase import Gone, Order, Outcome, begin, finish, stones_for, unfinished
 from facecurate.erase.burying import Row, bury, picture_row, stone_row
-from facecurate.erase.runs import SENTENCE
-from facecurate.stats import Count, Stats
+from facecurate.erase.telling import facts, notes
+from facecurate.errors import LockedError
+from facecurate.stats import Stats
 from facecurate.stones import REASONS, stone
 from facecurate.takedown import known
 from facecurate.takedown.found import Found, Request
@@ -49,12 +49,12 @@ def takedown(
         {key: one.box or () for (_, key), one in found.faces.items()},
     )
     names = _touched(workspace, {one.dataset for one in found})
-    with locked(workspace, names) as notes:
+    with locked(workspace, names) as left:
         order = Order(
             workspace=workspace, datasets=names, gone=gone, stones=stones, reason=reason, now=now
         )
         done = finish(workspace, begin(order), progress)
-    return told(done).noted(*notes)
+    return told(done).noted(*left, *_still_written(workspace, names))
 
 
 def complete(workspace: str, progress: Progress = silent) -> list[Outcome]:
@@ -90,6 +90,17 @@ def locked(workspace: str, names: Iterable[str]) -> Iterator[list[str]]:
         yield [line for line in left if line]
 
 
+def _still_written(workspace: str, names: Sequence[str]) -> Iterator[str]:
+    """Other datasets whose command read the tombstones before these were there."""
+    for name in known.datasets(workspace):
+        if name not in names:
+            try:
+                with Dataset(workspace, name).lock("takedown"):
+                    pass
+            except LockedError as error:
+                yield f"{error}, and then run this again: it may have let them in meanwhile"
+
+
 def _touched(workspace: str, names: set[str]) -> list[str]:
     """These datasets, and those whose overlaps were found with them."""
     also = []
@@ -105,7 +116,7 @@ def _kept_out(new: int, request: Request, found: Found) -> Stats:
     asked_for = len(request.owners) + len(request.urls) + len(request.sha256) + len(found.pictures)
     what = "nothing of it is here" if asked_for else "nothing is here"
     note = f"{what}; {counted(new, 'tombstone')} written, so that it stays out" if new else what
-    return Stats({"photos": Count()}).noted(note)
+    return Stats().noted(note)
 
 
 def is_buried(workspace: str, keys: Iterable[str]) -> bool:
@@ -116,47 +127,6 @@ def is_buried(workspace: str, keys: Iterable[str]) -> bool:
 
 def told(done: Outcome) -> Stats:
     """The last line of one take-down."""
-    counts = {"photos": Count(done.photos, 0, {"taken_down": done.photos} if done.photos else {})}
-    if done.faces:
-        counts["faces"] = Count(done.faces, 0, {"taken_down": done.faces})
-    return Stats(counts).noted(*_notes(done)).with_facts(**_facts(done))
-
-
-def _notes(done: Outcome) -> Iterator[str]:
-    if done.slots:
-        yield (
-            f"{counted(done.slots, 'slot')} of {counted(done.shards, 'shard')} emptied, the "
-            "others keep their numbers"
-        )
-    yield f"{counted(done.parts, 'part')} written anew"
-    for name, count in sorted(done.promoted.items()):
-        be = "is" if count == 1 else "are"
-        yield (
-            f"{counted(count, 'copy', 'copies')} in {name} {be} kept now and not in the shards: "
-            f"'facecurate shard {name}' adds what is kept"
-        )
-    if done.remade:
-        commands = ", ".join(_each(done.remade))
-        yield f"reports that showed them are deleted, made again by: {commands}"
-    if done.held:
-        yield f"trained on them: {', '.join(done.held)}: {SENTENCE}"
-    if done.unknown:
-        yield f"cannot be told of {', '.join(done.unknown)}, whose shards are not here any more"
-    yield "files outside the workspace that were imported are yours to delete"
-    yield f"certificate in {done.certificate}"
-
-
-def _each(words: Sequence[str]) -> list[str]:
-    return sorted(set(words))
-
-
-def _facts(done: Outcome) -> dict[str, Any]:
-    return {
-        "slots": done.slots,
-        "shards": done.shards,
-        "parts": done.parts,
-        "kept_now": done.promoted,
-        "remade_by": _each(done.remade),
-        "runs": {"held_it": done.held, "cannot_be_told": done.unknown},
-        "certificate": done.certificate,
-    }
+    faces = f" and {counted(done.faces, 'single face')}" if done.faces else ""
+    first = f"{counted(done.photos, 'photo')}{faces} taken down"
+    return Stats().noted(first, *notes(done)).with_facts(**facts(done))

@@ -63,6 +63,18 @@ def test_every_kind_of_tombstone_keeps_out_what_it_names(
     assert stats.counts["faces"].dropped == {"tombstoned": len(keys)}
 
 
+def test_a_face_that_another_detector_gave_the_same_key_stays(tmp_path: Path) -> None:
+    dataset = world(tmp_path)
+    first, second = (f"mine-{n:016x}_000" for n in (2, 3))
+    url = storage.join(dataset.workspace, "tombstones.parquet")
+    places = {first: [1.0, 2.0, 30.0, 40.0], second: [500.0, 500.0, 600.0, 600.0]}
+    marks = [(stone("face", key), box) for key, box in places.items()]
+    rows = [{"kind": kind, "id_sha256": digest, "box": box} for (kind, digest), box in marks]
+    storage.write_atomic(url, to_parquet(to_table(rows, TOMBSTONE_SCHEMA)))
+    shard(dataset)
+    assert dropped(dataset) == {first: "tombstoned"}
+
+
 @pytest.mark.parametrize(("level", "most"), [("photo", 32), ("face", 12)])
 def test_a_picture_that_is_remembered_keeps_out_what_looks_the_same(
     tmp_path: Path, level: str, most: int

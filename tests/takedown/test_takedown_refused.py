@@ -111,7 +111,20 @@ def test_a_face_alone_goes_and_is_not_found_again(tmp_path: Path) -> None:
     for redo in (False, True):
         detect(mine, detector="given", min_face=10, redo=redo)
         found = {
-            r["key"]: r["reason"]
-            for r in Pool(mine.path("faces")).tables(FACE_SCHEMA).to_pylist()
+            r["key"]: r["reason"] for r in Pool(mine.path("faces")).tables(FACE_SCHEMA).to_pylist()
         }
         assert len(found) == 11 and key not in found
+
+
+def test_another_detector_does_not_bring_a_face_back_under_another_key() -> None:
+    from facecurate.detect.buried import without_buried
+    from facecurate.detect.found import Found
+    from facecurate.stones import stone
+
+    faces = [Found([0, 0, 9, 9], None, 0.9, {}), Found([50, 50, 90, 90], None, 0.8, {})]
+    mark = stone("face", "mine-01_000")[1]
+    by_place = without_buried("mine-01", faces, {mark: [51, 50, 91, 90]})
+    assert [one.reason for one in by_place] == [None, "tombstoned"] and by_place[1].box is None
+    by_key = without_buried("mine-01", faces, {mark: None})
+    assert [one.reason for one in by_key] == ["tombstoned", None]
+    assert without_buried("mine-02", faces, {mark: [0, 0, 9, 9]}) == faces

@@ -17,6 +17,7 @@ from facecurate.embed import embed
 from facecurate.encoders import load_encoder
 from facecurate.inspect import verify
 from facecurate.redundancy import redundancy_report
+from facecurate.stats import Stats
 from facecurate.takedown import Request, find, takedown
 
 NOW = 1.7e9
@@ -86,9 +87,33 @@ def test_no_trace_is_left_and_nothing_else_changes(tmp_path: Path) -> None:
         assert verify(place)[1] == []
 
 
+def test_only_the_parts_and_the_shard_that_hold_a_photo_are_written(tmp_path: Path) -> None:
+    mine, _ = worlds.world(tmp_path, 60, part=20, shard_size="60KB")
+    one = next(slot[0] for slot in worlds.samples(mine) if slot is not None)
+    asked = Request(photos=frozenset([one.partition("_")[0]]), only=True)
+    before = {n: d for n, d in worlds.haystack(tmp_path).items() if n.endswith((".tar", ".npy"))}
+    stats = takedown(mine.workspace, asked, find(mine.workspace, asked), reason="person", now=NOW)
+    after = worlds.haystack(tmp_path)
+    changed = {name for name, data in before.items() if after[name] != data}
+    assert (stats.facts["shards"], stats.facts["parts"]) == (1, 5)
+    assert len(changed) == 5, "one of photos, faces, further crops, vectors, shards each"
+
+
 @pytest.mark.soak
 def test_a_hundred_photos_and_ten_owners_of_twenty_thousand(tmp_path: Path) -> None:
-    """Prints how long it took, for how many shards and parts."""
-    *_, stats, took = check(tmp_path, 20_000, part=1000, shard_size="4MB", photos=100, owners=10)
-    shown = {"seconds": round(took, 2), **{k: stats.facts[k] for k in ("slots", "shards", "parts")}}
-    print(json.dumps(shown))
+    """Prints how long it took, for how many shards and parts; then the same for one photo."""
+    mine, _, many, took = check(
+        tmp_path, 20_000, part=1000, shard_size="4MB", photos=100, owners=10
+    )
+    show(many, took)
+    one = next(slot[0] for slot in worlds.samples(mine) if slot is not None)
+    asked = Request(photos=frozenset([one.partition("_")[0]]), only=True)
+    began = time.monotonic()
+    stats = takedown(mine.workspace, asked, find(mine.workspace, asked), reason="person", now=NOW)
+    show(stats, time.monotonic() - began)
+    assert (stats.facts["shards"], stats.facts["parts"]) == (1, 5)
+
+
+def show(stats: Stats, seconds: float) -> None:
+    told = {name: stats.facts[name] for name in ("photos", "slots", "shards", "parts")}
+    print(json.dumps({"seconds": round(seconds, 2), **told}))

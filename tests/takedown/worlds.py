@@ -1,4 +1,4 @@
-"""A finished dataset of drawn pictures with owners and addresses, and a search of every byte of it."""
+"""Finished datasets of drawn pictures with owners and addresses, and a search of every byte."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import io
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,10 +72,11 @@ def store(dataset: Dataset, shown: Sequence[Shot], part: int) -> None:
     folder = dataset.path("photos")
     settings = {"origin": "collected", "license": None}
     lo, hi = 0.2 * SIDE, 0.8 * SIDE
+    points = [SIDE * at for at in (0.4, 0.4, 0.6, 0.4, 0.5, 0.5, 0.42, 0.62, 0.58, 0.62)]
     for number, start in enumerate(range(0, len(shown), part)):
         task = PartTask(f"{number:05d}", dataset.name, folder, settings, frozenset())
         items = (
-            (one.row, one.data, [Given(one.row.photo_id, 0, [lo, lo, hi, hi])])
+            (one.row, one.data, [Given(one.row.photo_id, 0, [lo, lo, hi, hi], points)])
             for one in shown[start : start + part]
         )
         write_rows(task, items, lambda count: None, given=True)
@@ -169,12 +171,10 @@ def _thumbnails(dataset: Dataset, gone: set[str]) -> set[bytes]:
     from facecurate.detect.report import _thumbnail
 
     found = {one.src for one in thumbnails(dataset, "photo", gone).values()}
-    faces = Pool(dataset.path("faces"))
-    for stem in faces.stems():
-        url = faces.file(stem, "tar")
-        for name, member in tars.index(url).items():
-            if _is_of(name, gone):
-                found.add(_thumbnail(url, member, name.partition(".")[0]))
+    for pool in _pools(dataset):
+        for url in (pool.file(s, "tar") for s in pool.stems() if pool.name != "photos"):
+            told = tars.index(url).items()
+            found |= {_thumbnail(url, m, n.partition(".")[0]) for n, m in told if _is_of(n, gone)}
     keys = [f"{key}_000" for key in gone]
     found |= {one.src for one in thumbnails(dataset, "face", keys).values()}
     return {base64.b64decode(src.partition(",")[2]) for src in found}
@@ -211,12 +211,41 @@ def _as_bytes(value: Any) -> bytes:
 
 def seen(wanted: Mapping[str, set[bytes]], hay: Mapping[str, bytes]) -> dict[str, list[str]]:
     """What of the needles lies in which files."""
+    probes = _probes({one for some in wanted.values() for one in some})
+    kinds = {one: what for what, some in wanted.items() for one in some}
     found: dict[str, list[str]] = {}
-    for what, some in wanted.items():
-        names = [n for n, data in hay.items() if any(one in data for one in some)]
-        if names:
-            found[what] = names
+    for name, data in hay.items():
+        for what in sorted({kinds[one] for one in _inside(data, probes)}):
+            found.setdefault(what, []).append(name)
     return found
+
+
+Probes = dict[int, list[tuple[bytes, int]]]  # eight bytes as a number: needles and where they stand
+
+
+def _probes(every: set[bytes]) -> Probes:
+    """Of each needle the eight bytes, at its beginning, middle or end, that fewest others share."""
+    assert all(len(one) >= 8 for one in every), "shorter ones would be met anywhere"
+    places = {one: (0, (len(one) - 8) // 2, len(one) - 8) for one in every}
+    shared = Counter(one[at : at + 8] for one, some in places.items() for at in some)
+    probes: Probes = {}
+    for one, some in places.items():
+        at = min(some, key=lambda at: shared[one[at : at + 8]])
+        probes.setdefault(int.from_bytes(one[at : at + 8], "little"), []).append((one, at))
+    return probes
+
+
+def _inside(data: bytes, probes: Probes) -> Iterator[bytes]:
+    """The needles in a text: every eight bytes of it are looked up, what is met is compared."""
+    known = np.array(sorted(probes), "<u8")
+    for shift in range(max(0, min(8, len(data) - 7))):
+        words = np.frombuffer(data, "<u8", (len(data) - shift) // 8, shift)
+        at = np.searchsorted(known, words).clip(max=len(known) - 1)
+        for place in np.flatnonzero(known[at] == words).tolist():
+            for one, inside in probes[int(words[place])]:
+                begin = shift + 8 * place - inside
+                if begin >= 0 and data[begin : begin + len(one)] == one:
+                    yield one
 
 
 def samples(dataset: Dataset) -> list[tuple[str, bytes] | None]:
