@@ -12,7 +12,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,24 @@ class Portrait:
     labels: FaceLabels
     kind: str | None = None
     copy_of: str | None = None
+
+
+class Named(NamedTuple):
+    """What is known of a portrait before it is drawn."""
+
+    file: str
+    kind: str | None
+    copy_of: str | None
+
+
+def planned(count: int, every: int) -> Iterator[Named]:
+    """``count`` portraits; every ``every``-th is followed by a copy, the ways by turns."""
+    kinds = list(WAYS)
+    for number in range(count):
+        file = f"{number:06d}.jpg"
+        yield Named(file, None, None)
+        if every and number % every == 0:
+            yield Named(f"copies/{file}", kinds[number // every % len(kinds)], file)
 
 
 def portrait(seed: int, number: int) -> Portrait:
@@ -117,18 +135,18 @@ def copied(original: Portrait, kind: str, seed: int) -> Portrait:
 
 def _batch(task: tuple[int, int, int, int]) -> list[Portrait]:
     seed, first, last, every = task
-    found = []
-    kinds = list(WAYS)
+    found: list[Portrait] = []
     with single_thread():
-        for number in range(first, last):
-            found.append(portrait(seed, number))
-            if every and number % every == 0:
-                found.append(copied(found[-1], kinds[number // every % len(kinds)], seed))
+        for one in planned(last, every):
+            number = int(one.file[-10:-4])
+            if number < first:
+                continue
+            found.append(copied(found[-1], one.kind, seed) if one.kind else portrait(seed, number))
     return found
 
 
 def drawn(seed: int, count: int, every: int) -> Iterator[Portrait]:
-    """``count`` portraits; every ``every``-th is followed by a copy, the ways by turns."""
+    """The portraits that ``planned`` names."""
     starts = range(0, count, _BATCH)
     tasks = [(seed, start, min(start + _BATCH, count), every) for start in starts]
     with multiprocessing.get_context("spawn").Pool(usual_workers()) as pool:

@@ -6,15 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from facecurate.copies.certificate import found, known_overlaps, listed
 from facecurate.copies.crops import Crops, Registration
 from facecurate.copies.hashing import make_hashes
+from facecurate.copies.limits import limits, rules
 from facecurate.copies.pictures import Pictures, read_pictures
 from facecurate.errors import FacecurateError, UsageError
 from facecurate.pool import Pool, digests_of, table_is_current, write_part
 from facecurate.records import OVERLAP_SCHEMA, to_table
-from facecurate.similar import register, verify
-from facecurate.similar.judging import BUDGET, Rules
+from facecurate.similar import verify
+from facecurate.similar.judging import BUDGET
 from facecurate.similar.overlap import Match, Overlap, find_overlap
 from facecurate.stats import Count, Stats
 from facecurate.text import counted
@@ -27,6 +31,8 @@ def decontaminate(
     against: Sequence[Dataset],
     *,
     hash_distance: int = verify.CANDIDATE_BITS,
+    photo_distance: int = verify.VERIFIED_BITS,
+    face_distance: int = verify.FACE_VERIFIED_BITS,
     registrations: int = BUDGET,
     workers: int = 0,
     redo: bool = False,
@@ -47,14 +53,7 @@ def decontaminate(
         make_hashes(dataset, workers=workers, progress=progress)
         settings = {
             "against": sorted(other.name for other in against),
-            "hash_distance": hash_distance,
-            "verified_distance": {"photo": verify.VERIFIED_BITS, "face": verify.FACE_VERIFIED_BITS},
-            "registered": {
-                "distance": verify.DOUBT_BITS,
-                "middle_distance": verify.MIDDLE_DOUBT_BITS,
-                "agreement": register.SAME,
-                "at_most": registrations,
-            },
+            **limits(hash_distance, photo_distance, face_distance, registrations),
         }
         inputs = _inputs(dataset)
         for other in against:
@@ -95,12 +94,25 @@ class _Compared:
         for match in self.photos.matches:
             yield self._row("photo", match)
         by_face = {match.key: match for match in self.faces.matches}
-        for key, face in ours.faces.items():
-            own, photo = by_face.get(key), by_photo.get(face["photo_id"])
+        for key, photo_id in self._touched(ours, by_face, by_photo):
+            own, photo = by_face.get(key), by_photo.get(photo_id)
             if own is not None:
                 yield self._row("face", own)
             elif photo is not None:
                 yield {**self._row("face", photo), "key": key, "method": "photo"}
+
+    @staticmethod
+    def _touched(
+        ours: Pictures, by_face: Iterable[str], by_photo: Iterable[str]
+    ) -> Iterator[tuple[str, str]]:
+        """Key and photo of the faces that match, or whose photo does."""
+        rows, faces, photos = ours.faces, list(by_face), list(by_photo)
+        wanted = pc.or_(
+            pc.is_in(rows["key"], pa.array(faces, pa.string())),
+            pc.is_in(rows["photo_id"], pa.array(photos, pa.string())),
+        )
+        found = rows.filter(wanted)
+        yield from zip(found["key"].to_pylist(), found["photo_id"].to_pylist(), strict=True)
 
     def _row(self, level: str, match: Match) -> dict[str, Any]:
         return {
@@ -125,22 +137,16 @@ def _compare(
     progress: Progress,
 ) -> _Compared:
     theirs = read_pictures(other)
-    bits = settings["hash_distance"]
-    photos = find_overlap(ours.photo_items, theirs.photo_items, Rules(candidate_bits=bits))
+    photos = find_overlap(ours.photo_items, theirs.photo_items, rules(settings, "photo"))
     crops = [
         Crops(Pool(place.path("faces")), pictures.faces)
         for place, pictures in ((dataset, ours), (other, theirs))
     ]
-    here, there = ours.face_items, theirs.face_items
     faces = find_overlap(
-        here,
-        there,
-        Rules(
-            candidate_bits=bits,
-            verified_bits=verify.FACE_VERIFIED_BITS,
-            budget=settings["registered"]["at_most"],
-        ),
-        registered=Registration(crops[0], here.keys, crops[1], there.keys, progress),
+        ours.face_items,
+        theirs.face_items,
+        rules(settings, "face"),
+        registered=Registration(crops[0], crops[1], progress),
     )
     return _Compared(other, theirs, photos, faces)
 
@@ -190,7 +196,7 @@ def _told(compared: _Compared, known: Sequence[str]) -> Iterator[str]:
     name, theirs = compared.dataset.name, compared.theirs
     photos, faces = len(compared.photos.matches), len(compared.faces.matches)
     yield f"{name}: {counted(photos, 'photo')} and {counted(faces, 'face')} in common"
-    if not theirs.faces:
+    if not len(theirs.faces):
         yield f"{name} has no faces yet, so cut copies are not found: 'facecurate detect {name}'"
     if compared.faces.not_registered:
         pairs = counted(compared.faces.not_registered, "pair")

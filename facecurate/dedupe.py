@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from facecurate.copies.clusters import counts, inputs_of, write_clusters
+from facecurate.copies.coinciding import coinciding
 from facecurate.copies.crops import Crops, Registration
 from facecurate.copies.hashing import make_hashes
-from facecurate.copies.pictures import Pictures, read_pictures
+from facecurate.copies.incremental import START_OVER, Before, before
+from facecurate.copies.limits import limits, rules
+from facecurate.copies.pictures import read_pictures
 from facecurate.encoders import Encoder
-from facecurate.errors import FacecurateError, RefusedError
-from facecurate.pool import Pool, digests_of, table_is_current, write_part
-from facecurate.records import CLUSTER_SCHEMA, to_table
+from facecurate.errors import FacecurateError, RefusedError, UsageError
+from facecurate.pool import Pool, table_is_current
 from facecurate.review.report import dedupe_report
-from facecurate.similar import register, verify
-from facecurate.similar.duplicates import (
-    ClusterRow,
-    Duplicates,
-    SamePicture,
-    Vectors,
-    find_duplicates,
-)
-from facecurate.similar.judging import BUDGET, Rules
-from facecurate.stats import Count, Stats
+from facecurate.similar import verify
+from facecurate.similar.deciding import Decided
+from facecurate.similar.duplicates import Duplicates, Vectors, find_duplicates
+from facecurate.similar.judging import BUDGET
+from facecurate.stats import Stats
 from facecurate.text import counted
 from facecurate.vectors import kept_vectors, vectors_pool
 from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset
-
-COINCIDE_IOU = 0.5  # faces of two copies of a photo are one face if their boxes overlap so much
 
 SIMILARITY = 0.8
 """Cosine from which the vectors of two faces make them candidates. Set for ``dct`` on 210 rendered
@@ -46,51 +41,52 @@ def dedupe(
     dataset: Dataset,
     *,
     hash_distance: int = verify.CANDIDATE_BITS,
+    photo_distance: int = verify.VERIFIED_BITS,
+    face_distance: int = verify.FACE_VERIFIED_BITS,
     encoder: Encoder | None = None,
     similarity: float = SIMILARITY,
     registrations: int = BUDGET,
     keep: str = "largest",
     allow_large_clusters: bool = False,
+    incremental: bool = False,
     workers: int = 0,
     redo: bool = False,
     progress: Progress = silent,
 ) -> Stats:
     """Hashes photos and faces, finds the copies and writes ``clusters.parquet``.
 
-    ``hash_distance``: bits of the 64-bit hash within which two pictures are compared closely.
+    ``hash_distance``: bits of the 64-bit hash within which two pictures are compared closely;
+    ``photo_distance``, ``face_distance``: bits of the 256-bit hash within which they are one.
     ``encoder``: faces whose vectors have a cosine of at least ``similarity`` are compared too.
     ``registrations``: face crops that hashes leave in doubt are laid on each other, at most so
-    many pairs. Nothing is deleted: ``shard`` reads the table. Raises FacecurateError, with nothing
-    written, for a cluster of more than a hundredth of a level unless ``allow_large_clusters``;
-    RefusedError for an encoder that recognises people.
+    many pairs. ``incremental``: pairs of two pictures that the last run saw are not compared again;
+    the result is that of a run from the start. Nothing is deleted: ``shard`` reads the table.
+    Raises FacecurateError, with nothing written, for a cluster of more than a hundredth of a level
+    unless ``allow_large_clusters``; RefusedError for an encoder that recognises people; UsageError
+    for ``incremental`` with an encoder or with ``redo``.
     """
     if encoder is not None:
         refuse_recognition(encoder)
-    photos, faces = Pool(dataset.path("photos")), Pool(dataset.path("faces"))
+    if incremental:
+        _check_incremental(encoder, redo)
+    faces = Pool(dataset.path("faces"))
     with dataset.lock("dedupe") as taken_over:
-        pool = make_hashes(dataset, workers=workers, redo=redo, progress=progress)
-        settings: dict[str, Any] = {
-            "hash_distance": hash_distance,
-            "verified_distance": {"photo": verify.VERIFIED_BITS, "face": verify.FACE_VERIFIED_BITS},
-            "registered": {
-                "distance": verify.DOUBT_BITS,
-                "middle_distance": verify.MIDDLE_DOUBT_BITS,
-                "agreement": register.SAME,
-                "at_most": registrations,
-            },
-            "keep": keep,
-        }
-        inputs = digests_of(photos, faces, pool)
+        make_hashes(dataset, workers=workers, redo=redo, progress=progress)
+        told = limits(hash_distance, photo_distance, face_distance, registrations)
+        settings: dict[str, Any] = {**told, "keep": keep}
         vectors = None
         if encoder is not None:
-            told = {"name": encoder.name, "sha256": encoder.sha256, "similarity": similarity}
-            settings["encoder"] = told
+            settings["encoder"] = {
+                "name": encoder.name,
+                "sha256": encoder.sha256,
+                "similarity": similarity,
+            }
             vectors = vectors_pool(dataset, encoder.name, encoder.sha256)
-            inputs["embeddings"] = vectors.digest()
+        inputs = inputs_of(dataset, settings)
         if table_is_current(dataset.url, "clusters", settings=settings, inputs=inputs, redo=redo):
             stats = Pool(dataset.url).info("clusters").stats.noted("clusters were up to date")
         else:
-            found = _Found.of(dataset, settings, vectors, progress)
+            found = _Found.of(dataset, settings, vectors, incremental, progress)
             if not allow_large_clusters:
                 found.refuse_large(settings)
             stats = found.write(dataset, settings, inputs)
@@ -108,6 +104,16 @@ def refuse_recognition(encoder: Encoder) -> None:
         )
 
 
+def _check_incremental(encoder: Encoder | None, redo: bool) -> None:
+    if encoder is not None:
+        raise UsageError(
+            "--incremental does not go with --encoder: the search of vectors takes all of them; "
+            "leave one of the two out"
+        )
+    if redo:
+        raise UsageError("--redo starts over and --incremental does not: leave one of the two out")
+
+
 # -- clusters --------------------------------------------------------------------------------
 
 
@@ -118,34 +124,38 @@ class _Found:
     photos: Duplicates
     faces: Duplicates
     totals: Mapping[str, int]
+    notes: tuple[str, ...]
 
     @staticmethod
     def of(
-        dataset: Dataset, settings: Mapping[str, Any], pool: Pool | None, progress: Progress
+        dataset: Dataset,
+        settings: Mapping[str, Any],
+        pool: Pool | None,
+        incremental: bool,
+        progress: Progress,
     ) -> _Found:
         """Compares all photos and all faces; ``pool`` holds vectors of the faces."""
         pictures = read_pictures(dataset)
-        options = {"keep": settings["keep"], "candidate_bits": settings["hash_distance"]}
-        photos = find_duplicates(pictures.photo_items, Rules(**options))
-        keys = pictures.face_items.keys
+        known = before(dataset, pictures) if incremental else Before({}, ())
+        photos = find_duplicates(
+            pictures.photo_items, rules(settings, "photo"), earlier=known.levels.get("photo")
+        )
         crops = Crops(Pool(dataset.path("faces")), pictures.faces)
         vectors = None
         if pool is not None:
-            rows = kept_vectors(dataset, pool, keys)
+            rows = kept_vectors(dataset, pool, pictures.face_items.keys)
             vectors = Vectors(rows, settings["encoder"]["similarity"])
         faces = find_duplicates(
             pictures.face_items,
-            Rules(
-                verified_bits=verify.FACE_VERIFIED_BITS,
-                budget=settings["registered"]["at_most"],
-                **options,
-            ),
-            also=list(_coinciding(photos, pictures)),
-            registered=Registration(crops, keys, crops, keys, progress),
+            rules(settings, "face"),
+            also=list(coinciding(photos.rows, pictures)),
+            registered=Registration(crops, crops, progress),
             vectors=vectors,
+            earlier=known.levels.get("face"),
         )
+        notes = (START_OVER,) if known.levels and not faces.added else known.notes
         totals = {"photos": len(pictures.photos), "faces": len(pictures.faces)}
-        return _Found(photos, faces, totals)
+        return _Found(photos, faces, totals, notes)
 
     def refuse_large(self, settings: Mapping[str, Any]) -> None:
         """Raises FacecurateError if one cluster holds more than a hundredth of a level."""
@@ -161,32 +171,23 @@ class _Found:
     def write(
         self, dataset: Dataset, settings: Mapping[str, Any], inputs: Mapping[str, str]
     ) -> Stats:
-        """Writes ``clusters.parquet``; what there is to tell."""
-        with write_part(
-            dataset.url, "clusters", tool="dedupe", settings=settings, inputs=inputs
-        ) as part:
-            rows = [
-                {"level": level, **{name: getattr(row, name) for name in _COLUMNS}}
-                for level, result in (("photo", self.photos), ("face", self.faces))
-                for row in result.rows
-            ]
-            part.write_table(to_table(rows, CLUSTER_SCHEMA))
-            stats = Stats()
-            for unit, result in (("photos", self.photos), ("faces", self.faces)):
-                stats += _counted(unit, self.totals[unit], result)
-            part.stats = Stats(stats.counts)
-        return stats.noted(*_told(self.faces)).with_facts(**_facts(self.faces))
-
-
-_COLUMNS = [field.name for field in dataclasses.fields(ClusterRow)]
+        """Writes ``clusters.parquet`` and its edges; what there is to tell."""
+        stats = Stats()
+        for unit, result in (("photos", self.photos), ("faces", self.faces)):
+            stats += _counted(unit, self.totals[unit], result)
+        decided = {
+            level: Decided(result.rows, result.edges)
+            for level, result in (("photo", self.photos), ("face", self.faces))
+        }
+        unasked = self.faces.not_registered
+        write_clusters(dataset, decided, settings, inputs, Stats(stats.counts), unasked)
+        return stats.noted(*self.notes, *_told(self.faces)).with_facts(**_facts(self.faces))
 
 
 def _counted(unit: str, total: int, result: Duplicates) -> Stats:
     """Counts of a level, its clusters, and how many edges may be false."""
-    copies = sum(not row.keep for row in result.rows)
-    dropped = {"duplicate": copies} if copies else {}
-    stats = Stats({unit: Count(total, total - copies, dropped)})
-    if not copies:
+    stats = counts(unit, total, result.rows)
+    if not result.rows:
         return stats
     clusters = len({row.cluster for row in result.rows})
     bound = result.false_edges_at_most  # 95 %, by its rate
@@ -223,45 +224,3 @@ def _facts(faces: Duplicates) -> dict[str, Any]:
     if faces.recall is not None:
         facts["search_recall"] = [faces.recall.found, faces.recall.pairs]
     return facts
-
-
-def _coinciding(result: Duplicates, pictures: Pictures) -> Iterator[SamePicture]:
-    """Faces that lie in the same place of two copies of one photo.
-
-    Copies that whole-photo hashes find are rescaled, re-encoded or mirrored, so registration is a
-    scale a side, and a flip. A face without a partner stays as it is.
-    """
-    by_photo: dict[str, list[dict[str, Any]]] = {}
-    for face in pictures.faces.values():
-        by_photo.setdefault(face["photo_id"], []).append(face)
-    for row in result.rows:
-        if row.keep:
-            continue
-        here, there = pictures.photos[row.key], pictures.photos[row.kept_key]
-        kept = by_photo.get(row.kept_key, [])
-        for face in by_photo.get(row.key, []):
-            box = _moved(face["box"], here, there, row.mirrored)
-            for other in kept:
-                if _iou(box, other["box"]) >= COINCIDE_IOU:
-                    yield SamePicture(face["key"], other["key"], row.mirrored, row.distance)
-
-
-def _moved(
-    box: Sequence[float], here: Mapping[str, Any], there: Mapping[str, Any], mirrored: bool
-) -> list[float]:
-    """A box of one photo in the pixels of its copy: continuous frame, so (x + .5) scales."""
-    x0, y0, x1, y1 = (value + 0.5 for value in box)
-    if mirrored:
-        x0, x1 = here["width"] - x1, here["width"] - x0
-    sx, sy = there["width"] / here["width"], there["height"] / here["height"]
-    return [x0 * sx - 0.5, y0 * sy - 0.5, x1 * sx - 0.5, y1 * sy - 0.5]
-
-
-def _iou(a: Sequence[float], b: Sequence[float]) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
-    return shared / (areas - shared)

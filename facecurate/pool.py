@@ -98,6 +98,15 @@ class Pool:
                 storage.delete(storage.join(self.url, name))
 
 
+def pools(dataset: str) -> list[Pool]:
+    """Every pool with parts under a dataset's url: photos, faces, crops, hashes, vectors."""
+    folders = ["photos", *(n for n in storage.list(dataset) if n.startswith("faces")), "hashes"]
+    urls = [storage.join(dataset, name) for name in folders]
+    vectors = storage.join(dataset, "embeddings")
+    urls += [storage.join(vectors, slug) for slug in storage.list(vectors)]
+    return [pool for pool in map(Pool, urls) if pool.stems()]
+
+
 def stem_of(number: int) -> str:
     """The name of the ``number``-th part."""
     return f"{number:05d}"
@@ -188,7 +197,7 @@ def write_part(
     }
     if part.result:
         data["result"] = part.result
-    storage.write_atomic(url, json_bytes(data))
+    storage.write_atomic(url, sealed(data))
 
 
 def _clear(folder: str, stem: str, url: str) -> None:
@@ -206,6 +215,27 @@ def _clear(folder: str, stem: str, url: str) -> None:
 def json_bytes(data: Any) -> bytes:
     """JSON that depends on the data alone."""
     return (json.dumps(data, indent=1, ensure_ascii=True) + "\n").encode()
+
+
+_SEAL = "sha256"
+
+
+def sealed(data: Mapping[str, Any]) -> bytes:
+    """JSON with its own digest as its last entry: no other file holds the digests of these."""
+    plain = {name: value for name, value in data.items() if name != _SEAL}
+    digest = hashlib.sha256(json_bytes(plain)).hexdigest()
+    return json_bytes({**plain, _SEAL: digest})
+
+
+def is_sealed(raw: bytes) -> bool:
+    """Whether these are the bytes that ``sealed`` wrote; older versions wrote no digest.
+
+    Raises ValueError for what is no JSON.
+    """
+    data = json.loads(raw)
+    if not isinstance(data, dict) or _SEAL not in data:
+        return json_bytes(data) == raw
+    return sealed(data) == raw
 
 
 def check_settings(found: Mapping[str, Any], wanted: Mapping[str, Any], what: str) -> None:

@@ -69,7 +69,8 @@ REASONS: dict[str, str] = {
     # decisions on the way into shards
     "duplicate": "a copy of a face that is kept",
     "overlap": "a copy of a picture in an evaluation set",
-    "not_in_subset": "not in the list given by --subset",
+    "not_in_subset": "not in the list given by --subset, or not drawn for the mixture",
+    "not_training": "in no training part of its dataset",
     "dropped_earlier": "dropped when faces were detected",
 }
 
@@ -189,6 +190,20 @@ CLUSTER_SCHEMA = _schema(
     ("agreement", pa.float32()),  # of the registered crops, up to 1; null where not registered
 )
 
+EDGE_SCHEMA = _schema(
+    ("level", pa.string()),
+    ("key", pa.string()),
+    ("other", pa.string()),
+    ("method", pa.string()),  # as in clusters
+    ("mirrored", pa.bool_()),
+    ("distance", pa.float32()),  # bits of the 256-bit hash, of the middles if these were near
+    (
+        "verified",
+        pa.string(),
+    ),  # as in clusters; equal: all four hashes; refused: registered, unlike
+    ("agreement", pa.float32()),
+)
+
 OVERLAP_SCHEMA = _schema(
     ("key", pa.string()),
     ("dataset", pa.string()),
@@ -222,11 +237,12 @@ DECISION_SCHEMA = _schema(
 SUBSET_SCHEMA = _schema(("key", pa.string()))
 
 TOMBSTONE_SCHEMA = _schema(
-    ("kind", pa.string()),  # photo, owner, url, sha256, face
-    ("id_sha256", pa.binary(32)),  # of the normalised id
-    ("phash256", pa.binary(32)),
+    ("kind", pa.string()),  # of stones.KINDS
+    ("id_sha256", pa.binary(32)),  # of the normalised id; of a picture of its phash256
+    ("phash256", pa.binary(32)),  # of a picture whose looks are remembered, else null
     ("time", _TIME),
-    ("reason", pa.string()),
+    ("reason", pa.string()),  # of stones.REASONS
+    ("box", _BOX),  # of a face whose photo stayed, else null
 )
 
 

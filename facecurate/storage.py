@@ -85,10 +85,24 @@ def read(url: str, offset: int = 0, size: int | None = None) -> bytes:
     if not is_local(url):
         end = None if size is None else offset + size
         return bytes(_remote(url).cat_file(url, start=offset or None, end=end))
+    if size is not None:
+        return _read_some(url, offset, size)
     with open(url, "rb") as file:
         if offset:
             file.seek(offset)
-        return file.read() if size is None else file.read(size)
+        return file.read()
+
+
+def _read_some(url: str, offset: int, size: int) -> bytes:
+    """One positioned read, a third of what a file object takes; more only where it came short."""
+    handle = os.open(url, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.pread(handle, size, offset)
+        while len(data) < size and (more := os.pread(handle, size - len(data), offset + len(data))):
+            data += more
+        return data
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager
@@ -124,7 +138,7 @@ def _local_target(url: str) -> Iterator[BinaryIO]:
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f"{TEMPORARY}{target.name}-", dir=target.parent)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "wb", buffering=_BLOCK) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

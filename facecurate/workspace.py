@@ -19,10 +19,12 @@ import filelock
 import platformdirs
 
 from facecurate import __version__, storage
-from facecurate.errors import FacecurateError, LockedError, UsageError
+from facecurate.errors import FacecurateError, LockedError, StoppedError, UsageError
+from facecurate.stones import PICTURE, Stones
 from facecurate.text import printable
 
-RESERVED = ("runs", "cache", "tombstones")
+RESERVED = ("runs", "cache", "tombstones", "takedowns")
+TOMBSTONES, TAKEDOWNS = "tombstones.parquet", "takedowns"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 CONFIG = "facecurate.toml"
 
@@ -69,8 +71,28 @@ class Dataset:
         Raises LockedError, naming the holder, while another process holds it.
         """
         with _lock(_lock_path(self.url), self.name, command) as left:
+            if command not in FINISHERS:
+                _refuse_half_done(self)
             storage.sweep(self.url)
             yield left
+
+
+FINISHERS = ("takedown", "recheck", "crawl")  # commands that go on with a take-down themselves
+
+
+def pending(workspace: str) -> dict[str, dict[str, Any]]:
+    """Take-downs that were begun and not finished: their notes by url, oldest name first."""
+    folder = storage.join(workspace, TAKEDOWNS)
+    names = (n for n in storage.list(folder) if n.startswith("pending-") and n.endswith(".json"))
+    return {url: json.loads(storage.read(url)) for url in (storage.join(folder, n) for n in names)}
+
+
+def _refuse_half_done(dataset: Dataset) -> None:
+    """Nothing is made from a dataset out of which something is being taken."""
+    if any(dataset.name in note["datasets"] for note in pending(dataset.workspace).values()):
+        raise StoppedError(
+            f"a take-down of {dataset.name} was interrupted: finish it with 'facecurate takedown'"
+        )
 
 
 def _lock_path(url: str) -> str:
@@ -120,9 +142,15 @@ class Workspace:
         return Dataset(self.url, check_name(name))
 
     def names(self) -> list[str]:
-        """The datasets that have photos, in order of their names."""
+        """The datasets that have photos, and mixtures that have shards, in order of their names."""
         found = [n for n in storage.list(self.url) if _NAME.fullmatch(n) and n not in RESERVED]
-        return [n for n in found if storage.list(storage.join(self.url, n, "photos"))]
+        return [n for n in found if self._has_content(n)]
+
+    def _has_content(self, name: str) -> bool:
+        finished = storage.join(self.url, name, "shards", "dataset.json")
+        return bool(storage.list(storage.join(self.url, name, "photos"))) or storage.exists(
+            finished
+        )
 
     def only(self, template: str = "COMMAND {}") -> str:
         """The name of the only dataset; an error that lists what to type if it is not clear.
@@ -147,16 +175,32 @@ class Workspace:
         return [n for n in done if storage.exists(storage.join(url, n, "weights.safetensors"))]
 
 
-def tombstones(workspace: str) -> frozenset[tuple[str, bytes]]:
-    """(kind, SHA-256 of the normalised id) of everything taken down from a workspace."""
-    url = storage.join(workspace, "tombstones.parquet")
+def tombstones(workspace: str) -> Stones:
+    """(kind, SHA-256 of the normalised id) of everything taken down from a workspace.
+
+    Of pictures that are remembered by how they look the 256-bit hash itself.
+    """
+    rows = _stone_rows(workspace)
+    digests = [(r["kind"], r["id_sha256"]) for r in rows if r["kind"] != PICTURE]
+    pictures = [(PICTURE, r["phash256"]) for r in rows if r["phash256"] is not None]
+    return frozenset([*digests, *pictures])
+
+
+def buried_faces(workspace: str) -> dict[bytes, list[float] | None]:
+    """Faces taken down from photos that stayed: SHA-256 of the key, and the box where it is known.
+
+    Another detector may give another face that key, so the place counts where it is known.
+    """
+    return {r["id_sha256"]: r["box"] for r in _stone_rows(workspace) if r["kind"] == "face"}
+
+
+def _stone_rows(workspace: str) -> list[dict[str, Any]]:
+    url = storage.join(workspace, TOMBSTONES)
     if not storage.exists(url):
-        return frozenset()
+        return []
     from facecurate.records import TOMBSTONE_SCHEMA, from_parquet
 
-    table = from_parquet(storage.read(url), TOMBSTONE_SCHEMA, url)
-    rows = zip(table["kind"].to_pylist(), table["id_sha256"].to_pylist(), strict=True)
-    return frozenset(rows)
+    return list(from_parquet(storage.read(url), TOMBSTONE_SCHEMA, url).to_pylist())
 
 
 # -- the log ---------------------------------------------------------------------------------

@@ -99,6 +99,14 @@ def test_the_certificate_stands_in_the_shards_and_on_their_card(tmp_path: Path) 
     assert "overlaps" in [event["table"] for event in why(ours, chain.key("04.jpg"))]
 
 
+def test_verify_names_the_sets_to_compare_with_again(tmp_path: Path) -> None:
+    ours = chain.world(tmp_path, "detect")
+    decontaminate(ours, [evaluation(tmp_path, leaked())])
+    storage.delete(ours.path("overlaps.parquet"))
+    (line,) = verify(ours)[1]
+    assert line.endswith(f": facecurate decontaminate {ours.name} --against {EVALUATION} --redo")
+
+
 def test_a_kept_face_goes_with_its_copy_that_equals_an_evaluation_picture(tmp_path: Path) -> None:
     ours = chain.world(tmp_path, "dedupe")
     decontaminate(ours, [evaluation(tmp_path, [unseen(1)])])

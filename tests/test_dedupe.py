@@ -7,7 +7,8 @@ import chain
 import pytest
 
 from facecurate import images, storage
-from facecurate.dedupe import _moved, dedupe
+from facecurate.copies.coinciding import _moved
+from facecurate.dedupe import dedupe
 from facecurate.detect import detect
 from facecurate.errors import FacecurateError, SettingsError
 from facecurate.importing import import_folder, photo_id

@@ -17,6 +17,7 @@ SCHEMAS = {
     "faces": records.FACE_SCHEMA,
     "hashes": records.HASH_SCHEMA,
     "clusters": records.CLUSTER_SCHEMA,
+    "edges": records.EDGE_SCHEMA,
     "overlaps": records.OVERLAP_SCHEMA,
     "index": records.INDEX_SCHEMA,
     "decisions": records.DECISION_SCHEMA,

@@ -244,8 +244,16 @@ def test_what_was_taken_down_does_not_come_back(source, mine):
     url = storage.join(mine.workspace, "tombstones.parquet")
     storage.write_atomic(url, to_parquet(table))
     import_folder(mine, str(source))
-    reasons = {s: r["reason"] for s, r in rows(mine).items()}
-    assert reasons == {"000.jpg": "tombstoned", "001.jpg": "tombstoned", "002.jpg": None}
+    told = sorted(
+        Pool(mine.path("photos")).tables(PHOTO_SCHEMA).to_pylist(),
+        key=lambda r: r["reason"] is None,
+    )
+    reasons = {r["photo_id"]: r["reason"] for r in told}
+    names = [photo_id("mine", f"{i:03}.jpg") for i in range(3)]
+    assert reasons == dict(zip(names, ["tombstoned", "tombstoned", None], strict=True))
+    kept = {name for r in told[:2] for name, value in r.items() if value is not None}
+    assert kept == {"photo_id", "source", "origin", "status", "reason"}
+    assert {r["source"] for r in told[:2]} == {""}, "a path may name somebody"
     assert len(list(read_members(mine.path("photos", "00000.tar")))) == 1
 
 

@@ -19,7 +19,15 @@ from facecurate.errors import (
     SettingsError,
     UsageError,
 )
-from facecurate.pool import Pool, check_settings, plan_step, read_info, run_step, write_part
+from facecurate.pool import (
+    Pool,
+    check_settings,
+    json_bytes,
+    plan_step,
+    read_info,
+    run_step,
+    write_part,
+)
 from facecurate.records import SUBSET_SCHEMA, to_table
 from facecurate.stats import Stats
 
@@ -106,6 +114,7 @@ def test_the_json_says_this_and_nothing_else(photos, faces):
     def sha256(made, name):
         return hashlib.sha256(storage.read(storage.join(made.url, name))).hexdigest()
 
+    assert told.pop("sha256") == hashlib.sha256(json_bytes(told)).hexdigest()  # of all the rest
     assert told == {
         "format": FORMAT,
         "tool": f"facecurate {__version__} detect",

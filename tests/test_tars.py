@@ -111,3 +111,40 @@ def test_what_is_no_tar_is_damaged(tmp_path, data):
     (tmp_path / "t.tar").write_bytes(data)
     with pytest.raises(DamagedError):
         list(tars.members(str(tmp_path / "t.tar")))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1, max_size=99),
+    st.binary(max_size=2000),
+)
+def test_the_bytes_are_those_of_the_standard_library(name, data):
+    """Also for names that are not plain."""
+    file = io.BytesIO()
+    ours, theirs = tars.TarWriter(file), io.BytesIO()
+    library = tarfile.TarFile(fileobj=theirs, mode="w", format=tarfile.USTAR_FORMAT)
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(data), 0o644
+    try:
+        library.addfile(info, io.BytesIO(data))
+    except ValueError:  # too long for a header once it is encoded
+        return
+    library.close()
+    ours.add(name, data)
+    ours.close()
+    assert file.getvalue() == theirs.getvalue()
+
+
+@pytest.mark.parametrize("format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_members_of_foreign_tars_are_found_where_the_library_finds_them(tmp_path, format):
+    path = tmp_path / "f.tar"
+    names = ["a.jpg", "b/" + "c" * 90 + ".jpg", "d/" * 60 + "e.jpg", "ü.jpg", "z.json"]
+    with tarfile.open(path, "w", format=format) as tar:
+        for i, name in enumerate(names):
+            info = tarfile.TarInfo(name)
+            info.size = 700 * i
+            tar.addfile(info, io.BytesIO(bytes(700 * i)))
+        tar.addfile(tarfile.TarInfo("folder"), None)
+    with tarfile.open(path) as tar:
+        expected = [(i.name, i.offset_data, i.size) for i in tar]
+    assert [(m.name, m.offset, m.size) for m in tars.members(str(path))] == expected

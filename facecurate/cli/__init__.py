@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from facecurate import __version__
-from facecurate.cli import bring, copies, crawl, curate, data, redundancy, tour, train
+from facecurate.cli import bring, copies, crawl, curate, data, redundancy, takedown, tour, train
 from facecurate.cli.state import State, common
 from facecurate.errors import FacecurateError
 from facecurate.text import printable
@@ -28,6 +28,7 @@ COMMANDS = [
     *copies.COMMANDS,
     *redundancy.COMMANDS,
     *curate.LOOKING,
+    *takedown.COMMANDS,
     *data.COMMANDS,
     *train.COMMANDS,
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -32,6 +32,20 @@ def comparing(function: F) -> F:
             default=10,
             show_default=True,
             help="Bits of the 64-bit hash within which pictures are compared closely.",
+        ),
+        click.option(
+            "--photo-distance",
+            type=click.IntRange(0, 128),
+            default=32,
+            show_default=True,
+            help="Bits of the 256-bit hash within which two photos are one.",
+        ),
+        click.option(
+            "--face-distance",
+            type=click.IntRange(0, 128),
+            default=12,
+            show_default=True,
+            help="The same for face crops; those beyond it are laid on each other.",
         ),
         click.option(
             "--registrations",
@@ -78,6 +92,12 @@ def comparing(function: F) -> F:
     help="Write the result even if one cluster holds more than 1% of over 1,000 pictures.",
 )
 @click.option(
+    "--incremental",
+    is_flag=True,
+    help="Compare what has come since the last dedupe with itself and with the rest; the result is "
+    "that of a run from the start.",
+)
+@click.option(
     "--calibrate",
     metavar="PAIRS.tsv",
     help="Find nothing; measure limits on labelled pairs: two pictures and 'same' or 'different' a "
@@ -104,12 +124,14 @@ def dedupe(
     picture is the same picture. Look at what was found in dedupe.html.
 
     With --calibrate a picture is named by its key, its photo_id or its path as it was imported;
-    calibration.html tells precision and recall of every limit, and nothing else changes.
+    calibration.html tells precision and recall of every limit, the last line which option would
+    apply the limit that the pairs suggest; nothing else changes.
 
     \b
     Example:
       facecurate dedupe
       facecurate dedupe mine --keep sharpest
+      facecurate dedupe mine --incremental
       facecurate dedupe mine --encoder dct --similarity 0.7
       facecurate dedupe mine --calibrate pairs.tsv
     """
@@ -119,7 +141,7 @@ def dedupe(
         raise UsageError("--similarity goes with --encoder: name one, such as dct")
     dataset = existing(state, name)
     if calibrate is not None:
-        _calibrate(state, dataset, calibrate, encoder, not_identity, options["hash_distance"])
+        _calibrate(state, dataset, calibrate, encoder, not_identity, options)
         return
     from facecurate.dedupe import SIMILARITY, dedupe, refuse_recognition
 
@@ -146,18 +168,20 @@ def _calibrate(
     pairs: str,
     encoder: str | None,
     not_identity: bool,
-    hash_distance: int,
+    options: Mapping[str, Any],
 ) -> None:
+    """Measures with the limits that are given, which are then the ones in force."""
     from facecurate.encoders import load_encoder
     from facecurate.review.calibrate import calibrate
 
+    limits = {name: options[name] for name in ("hash_distance", "photo_distance", "face_distance")}
     model = None
     if encoder is not None:
         model = load_encoder(encoder, dataset.workspace, not_identity=not_identity)
     state.run(
         dataset,
         "pairs",
-        lambda p: calibrate(dataset, pairs, hash_distance=hash_distance, encoder=model),
+        lambda p: calibrate(dataset, pairs, encoder=model, **limits),
     )
 
 

@@ -75,9 +75,9 @@ def crawl(state: State, name: str, contact: str | None, dry_run: bool, **options
 def recheck(state: State, name: str | None, contact: str | None) -> None:
     """Ask Flickr again about every crawled photo, and take out what may no longer be kept.
 
-    Deleted and private photos, and those under other licenses, leave the parts of photos/ and are
-    kept out for ever (tombstones.parquet). Each is named with its reason. Run detect and the steps
-    after it again afterwards. Do this about every month, and before giving a dataset away.
+    Deleted and private photos, and those under other licenses, leave the dataset as takedown would
+    take them, and are kept out for ever (tombstones.parquet). Each is named with its reason. Do
+    this about every month, and before giving a dataset away.
 
     \b
     Example:

@@ -132,26 +132,52 @@ def embed(
 @click.command(short_help="Training shards, index and cards.")
 @name_argument
 @click.option("--shard-size", default="512MB", show_default=True)
+@click.option(
+    "--split",
+    default="train=1.0",
+    show_default=True,
+    metavar="NAME=SHARE,...",
+    help="Copies, persons and owners stay together: train=90%,val=10%.",
+)
+@click.option(
+    "--mix",
+    metavar="MANIFEST",
+    help="A mixture of datasets: large-scale-face, vgg-face-small, or a manifest's file.",
+)
 @click.option("--subset", metavar="FILE", help="Keep only these keys: .parquet or one key a line.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the global order.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of order and splits.")
+@click.option(
+    "--keep-embeddings", is_flag=True, help="Keep the vectors of collected photos afterwards."
+)
 @workers_option
 @redo_option
 @common
-def shard(state: State, name: str | None, workers: int | None, **options: Any) -> None:
+def shard(
+    state: State, name: str | None, mix: str | None, workers: int | None, **options: Any
+) -> None:
     """Write the kept faces as WebDataset tars in one shuffled order, with an index and a card.
 
     Faces dropped by detect, dedupe or decontaminate stay out, each with its reason in
-    decisions.parquet. Stock webdataset reads the tars as they are.
+    decisions.parquet. Stock webdataset reads the tars as they are. With --mix the shards of several
+    datasets lie under the mixture's name, unless another is given.
 
     \b
     Example:
-      facecurate shard mine --shard-size 256MB
+      facecurate shard mine --shard-size 256MB --split train=90%,val=10%
+      facecurate shard --mix large-scale-face
     """
-    dataset = existing(state, name)
+    if mix:
+        from facecurate import storage
+
+        dataset = state.workspace.dataset(name or storage.name(mix).removesuffix(".toml"))
+    else:
+        dataset = existing(state, name)
     from facecurate.shard import shard
 
     count = worker_count(workers)
-    state.run(dataset, "faces", lambda p: shard(dataset, workers=count, progress=p, **options))
+    state.run(
+        dataset, "faces", lambda p: shard(dataset, mix=mix, workers=count, progress=p, **options)
+    )
 
 
 @click.command(short_help="Check every digest, count and key.")

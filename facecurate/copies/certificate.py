@@ -26,7 +26,7 @@ def listed(pictures: Pictures) -> dict[str, Any]:
     """How many pictures were compared, and the digests of their lists."""
     faces = pictures.face_items.hashes
     crops = (faces.phash256[n].tobytes() for n in range(len(faces)) if faces.informative[n])
-    photos = (row["sha256"] for row in pictures.photos.values())
+    photos = (digest for digest in pictures.photo_items.sha256 if digest is not None)
     return {
         "photos": len(pictures.photos),
         "photos_sha256": _digest(photos),

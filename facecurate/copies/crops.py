@@ -1,12 +1,12 @@
-"""Face crops by key, as views that can be registered: only those that are asked about are read."""
+"""Face crops by their row, as views that can be registered: only those asked about are read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from facecurate import images, storage, tars
@@ -23,19 +23,19 @@ INDEXES = 64  # parts whose tar's headers are held, 1,000 and more members each
 class Crops:
     """The views of a dataset's face crops, read by their place in the tars, the last ones held."""
 
-    def __init__(self, faces: Pool, rows: Mapping[str, Mapping[str, Any]]) -> None:
-        """``rows``: face rows by key with their part and their photo's width and height."""
+    def __init__(self, faces: Pool, rows: pa.Table) -> None:
+        """``rows``: as ``Pictures.faces``."""
         self._faces, self._rows = faces, rows
         self._index = lru_cache(INDEXES)(lambda stem: tars.index(faces.file(stem, "tar")))
         self._views = lru_cache(VIEWS)(self._read)
 
-    def view(self, key: str) -> register.View:
+    def view(self, row: int) -> register.View:
         """The view of a face. Raises DamagedError if its crop is not there."""
-        return self._views(key)
+        return self._views(row)
 
-    def _read(self, key: str) -> register.View:
-        row = self._rows[key]
-        stem = row["part"]
+    def _read(self, place: int) -> register.View:
+        (row,) = self._rows.slice(place, 1).to_pylist()
+        stem, key = row["part"], row["key"]
         member = self._index(stem).get(f"{key}.jpg")
         if member is None:
             raise DamagedError(f"faces/{stem}.tar lacks {key}: 'facecurate verify' says more")
@@ -48,19 +48,10 @@ class Crops:
 
 
 class Registration:
-    """Says of pairs of faces how well they agree; keys by the rows of two lists of items."""
+    """Says of pairs of faces how well they agree; the faces by their rows in two datasets."""
 
-    def __init__(
-        self,
-        ours: Crops,
-        keys: Sequence[str],
-        theirs: Crops,
-        other_keys: Sequence[str],
-        progress: Progress = silent,
-    ) -> None:
-        self._ours, self._keys = ours, keys
-        self._theirs, self._other_keys = theirs, other_keys
-        self._progress = progress
+    def __init__(self, ours: Crops, theirs: Crops, progress: Progress = silent) -> None:
+        self._ours, self._theirs, self._progress = ours, theirs, progress
 
     def __call__(self, pairs: Sequence[tuple[int, int, bool]]) -> NDArray[np.float64]:
         """(N,) agreements; below ``register.SAME`` only known to be below it."""
@@ -68,7 +59,7 @@ class Registration:
         for n, (i, j, flipped) in enumerate(pairs):
             if n % 100 == 0:
                 self._progress(n, len(pairs))
-            one, two = self._ours.view(self._keys[i]), self._theirs.view(self._other_keys[j])
+            one, two = self._ours.view(i), self._theirs.view(j)
             two = register.mirrored(two) if flipped else two
             agreed[n] = register.agreement(one, two, register.SAME)
         return agreed

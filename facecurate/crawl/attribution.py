@@ -12,7 +12,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from facecurate import FORMAT, storage
+from facecurate import FORMAT, storage, sums
 from facecurate.flickr.licenses import LICENSES, License
 from facecurate.pool import Pool
 from facecurate.records import PHOTO_SCHEMA
@@ -68,6 +68,7 @@ def write(dataset: Dataset, contact: str) -> int:
                 table.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
             text.writelines((_line(row) + "\n").encode() for row in rows)
             count += len(rows)
+    sums.tell(dataset.url, PARQUET, MARKDOWN)
     return count
 
 

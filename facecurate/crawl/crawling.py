@@ -35,7 +35,7 @@ def crawl(
         if taken_over:
             say(taken_over)
         _check_pool(Pool(dataset.path("photos")))
-        settled = removal.settle(dataset, access.contact, access.clock.time())
+        settled = removal.settle(dataset, access.clock.time())
         for note in settled.notes():
             say(note)
         with opened(dataset, settings, access, say) as run:

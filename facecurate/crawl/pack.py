@@ -14,15 +14,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from facecurate import images, pool, storage
+from facecurate.copies.remembered import is_remembered
 from facecurate.crawl.downloads import key_of
 from facecurate.flickr import rows
 from facecurate.flickr.licenses import LICENSES
 from facecurate.flickr.photos import Photo, Photos
 from facecurate.flickr.schema import PhotoState
+from facecurate.flickr.sightings import TOMBSTONED
 from facecurate.pool import Pool, stem_of, write_part
 from facecurate.records import PHOTO_SCHEMA, to_table
 from facecurate.records import Photo as PhotoRow
 from facecurate.stats import Stats
+from facecurate.stones import Stones
 from facecurate.tars import TarWriter
 from facecurate.workspace import Dataset
 
@@ -60,7 +63,9 @@ class Packer:
         dataset: Dataset,
         photos: Photos,
         verdict: Callable[[Photo], str | None] = lambda photo: None,
+        stones: Stones = frozenset(),
     ) -> None:
+        self._stones = stones
         self._verdict = verdict  # the last door: why a verified photo may not be packed after all
         self.pool = Pool(dataset.path("photos"))
         self.spool = Spool(dataset)
@@ -149,6 +154,9 @@ class Packer:
                     data = storage.read(files[photo.photo_id])
                     if hashlib.sha256(data).digest() != photo.sha256:
                         self._photos.again([photo.photo_id])
+                        continue
+                    if is_remembered(data, self._stones):
+                        self._photos.end([photo.photo_id], PhotoState.REFUSED, TOMBSTONED)
                         continue
                     header = images.inspect(data)
                     tar.add(f"{key_of(photo.photo_id)}.{images.extension(header)}", data)

@@ -15,9 +15,11 @@ from typing import Any
 from facecurate import storage
 from facecurate.crawl import attribution, removal, result
 from facecurate.crawl.calls import ItemFailed
+from facecurate.crawl.downloads import key_of
 from facecurate.crawl.removal import Removed
 from facecurate.crawl.run import Run, opened
 from facecurate.crawl.settings import Access, CrawlSettings
+from facecurate.erase import Outcome, telling
 from facecurate.errors import FacecurateError
 from facecurate.flickr.photos import Photo
 from facecurate.flickr.query import StopCrawl
@@ -28,7 +30,7 @@ from facecurate.text import counted
 from facecurate.workers import Progress, silent
 from facecurate.workspace import Dataset
 
-BATCH = 50  # photos that are taken down at once
+BATCH = 50  # photos whose tombstones are written at once
 SILENT = 10  # photos in a row of which nothing can be learned: then the run stops
 _DAY = 86_400  # seconds after which what was found out counts no more
 _BEGAN, _SWEPT = "recheck_began", "recheck_swept"
@@ -54,7 +56,7 @@ def recheck(
         if taken_over:
             say(taken_over)
         settings = _settings(dataset)
-        settled = removal.settle(dataset, access.contact, access.clock.time())
+        settled = removal.settle(dataset, access.clock.time())
         for note in settled.notes():
             say(note)
         with opened(dataset, settings, access, say) as run:
@@ -108,6 +110,7 @@ class _Recheck:
         self._removed: list[Removed] = []
         self._batch: list[Removed] = []
         self._asked = self._silent = self._silent_in_a_row = 0
+        self._done: Outcome | None = None
 
     def finish(self) -> Stats:
         """The whole run."""
@@ -121,6 +124,10 @@ class _Recheck:
         try:
             self._take_down(self._doubtful(began))
         finally:
+            keys = [key_of(one.photo_id) for one in self._removed]
+            if keys:
+                now = self._access.clock.time()
+                self._done = removal.take_out(self._dataset, keys, "recheck", now)
             attribution.write(self._dataset, self._access.contact)
             result.write(self._dataset, run)
         if self._silent:
@@ -210,9 +217,7 @@ class _Recheck:
             return
         packer = self._run.packer
         now = self._access.clock.time()
-        removal.take_down(
-            self._dataset, packer.pool, self._run.photos, packer.spool.files(), batch, now
-        )
+        removal.condemn(self._dataset, self._run.photos, packer.spool.files(), batch, now)
         self._removed += batch
         for one in batch:
             self._say(f"flickr-{one.photo_id}: {one.reason}")
@@ -220,14 +225,10 @@ class _Recheck:
     def _account(self, before: int) -> Stats:
         dropped = Counter(one.reason for one in self._removed)
         count = Count(before, before - dropped.total(), dict(sorted(dropped.items())))
-        parts = {one.part for one in self._removed if one.part is not None}
         notes = self._settled.notes()
         notes += [f"{counted(self._asked, 'photo')} asked about one by one"]
-        if parts:
-            notes.append(
-                f"{counted(len(parts), 'part')} of photos written anew: run detect and the steps "
-                f"after it again"
-            )
+        if self._done:
+            notes += telling.notes(self._done)
         removed: list[dict[str, Any]] = [
             {"photo_id": f"flickr-{one.photo_id}", "reason": one.reason} for one in self._removed
         ]

@@ -1,38 +1,30 @@
-"""Takes stored photos out of the pool again: bytes, rows, what the state knows, and their way back.
+"""Photos that leave a crawl: those that were taken down, and those that turned out to be none.
 
-The order makes it safe to be killed in: tombstones first, then the state, then each part anew (its
-tar, its table, its JSON, each renamed into place). ``settle`` does what was left undone.
+Taking down is ``facecurate.erase``'s: rows, bytes and everything made from them. ``rewrite`` is for
+pictures that are no photos or that their owners withdrew while the crawl ran: their rows stay.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
 
-from facecurate import FORMAT, __version__, storage, tars
-from facecurate.crawl import attribution
+from facecurate import FORMAT, __version__, erase, storage, tars
 from facecurate.crawl.downloads import key_of
+from facecurate.erase import Gone, Order, Outcome
+from facecurate.errors import StoppedError
 from facecurate.flickr.photos import Photo, Photos
-from facecurate.flickr.state import NAME, State
-from facecurate.pool import PartInfo, PartWriter, Pool, json_bytes
-from facecurate.records import (
-    PHOTO_SCHEMA,
-    TOMBSTONE_SCHEMA,
-    from_parquet,
-    to_parquet,
-    to_table,
-)
+from facecurate.pool import PartInfo, PartWriter, Pool, sealed
+from facecurate.records import PHOTO_SCHEMA, to_table
 from facecurate.records import Photo as PhotoRow
 from facecurate.stats import Stats
-from facecurate.stones import Stones, stone, stones_of
+from facecurate.stones import Stones, stones_of
 from facecurate.text import counted
-from facecurate.workspace import Dataset, file_lock, tombstones
+from facecurate.workspace import Dataset, tombstones
 
-_CREDIT = "attribution_due"  # a fact of the state: parts have changed since it was written
 _NAMED = ["photo_id", "status", "owner", "url", "page_url", "sha256"]
 
 
@@ -53,37 +45,37 @@ class Removed:
 
 def bury(workspace: str, removed: list[Removed], now: float) -> None:
     """Adds tombstones: neither these ids nor these bytes come into the workspace again."""
-    url = storage.join(workspace, "tombstones.parquet")
-    with file_lock(url):
-        before = _tombstones(url)
-        known = {(row["kind"], row["id_sha256"]) for row in before}
-        rows = [
-            row for row in _stones(removed, now) if (row["kind"], row["id_sha256"]) not in known
-        ]
-        if rows:
-            table = to_table([*before, *rows], TOMBSTONE_SCHEMA)
-            storage.write_atomic(url, to_parquet(table))
-
-
-def _tombstones(url: str) -> list[dict[str, Any]]:
-    if not storage.exists(url):
-        return []
-    return list(from_parquet(storage.read(url), TOMBSTONE_SCHEMA, url).to_pylist())
-
-
-def _stones(removed: list[Removed], now: float) -> Iterator[dict[str, Any]]:
-    time = datetime.fromtimestamp(int(now), UTC)
     for one in removed:
-        names = [("photo", key_of(one.photo_id))]
-        names += [("sha256", one.sha256.hex())] if one.sha256 else []
-        for kind, digest in (stone(kind, name) for kind, name in names):
-            yield {
-                "kind": kind,
-                "id_sha256": digest,
-                "phash256": None,
-                "time": time,
-                "reason": one.reason,
-            }
+        row = {"photo_id": key_of(one.photo_id), "sha256": one.sha256}
+        erase.bury(workspace, erase.stones_for([row], one.reason, now))
+
+
+def condemn(
+    dataset: Dataset, photos: Photos, files: Mapping[int, str], removed: list[Removed], now: float
+) -> None:
+    """The beginning of a take-down: from here on nothing brings these photos back.
+
+    Their tombstones, what the state knows of them, and their files in the spool. Should the rest
+    not follow, the next run finds the tombstones (``settle``).
+    """
+    bury(dataset.workspace, removed, now)
+    photos.forget([one.photo_id for one in removed])
+    for one in removed:
+        if one.photo_id in files:
+            storage.delete(files[one.photo_id])
+
+
+def take_out(dataset: Dataset, keys: Iterable[str], reason: str, now: float) -> Outcome:
+    """The rest: every file of the dataset without these photos. The caller holds its lock."""
+    order = Order(
+        workspace=dataset.workspace,
+        datasets=[dataset.name],
+        gone=Gone(frozenset(keys)),
+        stones=(),
+        reason=reason,
+        now=now,
+    )
+    return erase.finish(dataset.workspace, erase.begin(order))
 
 
 def rewrite(pool: Pool, reasons: Mapping[str, str]) -> list[str]:
@@ -121,7 +113,7 @@ def _rewrite_part(pool: Pool, stem: str, table: pa.Table, reasons: Mapping[str, 
         tar.close()
     part.write_table(to_table(rows, PHOTO_SCHEMA))
     part.stats = Stats.of("photos", (row["reason"] for row in rows))
-    storage.write_atomic(pool.file(stem, "json"), json_bytes(_json(info, part)))
+    storage.write_atomic(pool.file(stem, "json"), sealed(_json(info, part)))
 
 
 def _dropped(row: dict[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:
@@ -143,21 +135,6 @@ def _json(info: PartInfo, part: PartWriter) -> dict[str, Any]:
     }
 
 
-def take_down(
-    dataset: Dataset, pool: Pool, photos: Photos, files: Mapping[int, str], removed: list[Removed],
-    now: float,
-) -> list[str]:  # fmt: skip
-    """Everything above, in its order; the names of the parts that were written anew."""
-    if not removed:
-        return []
-    bury(dataset.workspace, removed, now)
-    photos.forget([one.photo_id for one in removed])
-    for one in removed:
-        if one.photo_id in files:
-            storage.delete(files[one.photo_id])
-    return rewrite(pool, {key_of(one.photo_id): one.reason for one in removed})
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settled:
     """How many photos left the pool because they had been taken down, and how many parts."""
@@ -171,31 +148,44 @@ class Settled:
             return []
         return [
             f"{counted(self.photos, 'photo')} that had been taken down left "
-            f"{counted(self.parts, 'part')}: run detect and the steps after it again"
+            f"{counted(self.parts, 'part')} and all that was made from them"
         ]
 
 
-def settle(dataset: Dataset, contact: str, now: float) -> Settled:
+def settle(dataset: Dataset, now: float) -> Settled:
     """Takes what has a tombstone out of finished parts, whoever set it; asks nobody.
 
     Tombstones may name a photo, an owner, a URL or bytes. It finishes a taking-down that was
     interrupted, too. What left is kept out by its id from then on, so that it is not fetched again.
+    Raises StoppedError for an interrupted take-down that other datasets wait for as well.
     """
+    photos = _finish_begun(dataset)
     pool, stones = Pool(dataset.path("photos")), tombstones(dataset.workspace)
     if not stones or not pool.stems():
-        return Settled()
-    with State(dataset.path(NAME)) as state:
-        left, parts = buried(pool, stones), []
-        if left or not all(_whole(pool, stem) for stem in pool.stems()):
-            state.put(_CREDIT, True)
-            numbers = [int(key.removeprefix("flickr-")) for key in left]
-            bury(dataset.workspace, [Removed(n, None, None, left[key_of(n)]) for n in numbers], now)
-            Photos(state).forget(numbers)
-            parts = rewrite(pool, left)
-        if state.get(_CREDIT):
-            attribution.write(dataset, contact)
-            state.put(_CREDIT, None)
-    return Settled(len(left), len(parts))
+        return photos
+    if not all(_whole(pool, stem) for stem in pool.stems()):
+        rewrite(pool, {})
+    left = buried(pool, stones)
+    if not left:
+        return photos
+    numbers = [int(key.removeprefix("flickr-")) for key in left]
+    bury(dataset.workspace, [Removed(n, None, None, left[key_of(n)]) for n in numbers], now)
+    done = take_out(dataset, left, "tombstoned", now)
+    return Settled(photos.photos + len(left), photos.parts + done.parts)
+
+
+def _finish_begun(dataset: Dataset) -> Settled:
+    photos = parts = 0
+    for url, names in erase.unfinished(dataset.workspace).items():
+        if set(names) == {dataset.name}:
+            done = erase.finish(dataset.workspace, url)
+            photos, parts = photos + done.photos, parts + done.parts
+        elif dataset.name in names:
+            raise StoppedError(
+                f"a take-down of {', '.join(names)} was interrupted: finish it with "
+                "'facecurate takedown'"
+            )
+    return Settled(photos, parts)
 
 
 def buried(pool: Pool, stones: Stones) -> dict[str, str]:

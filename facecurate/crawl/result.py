@@ -11,7 +11,7 @@ from facecurate.flickr.clock import day
 from facecurate.flickr.estimate import Estimate, estimate
 from facecurate.flickr.photos import Photos
 from facecurate.flickr.schema import PhotoState
-from facecurate.pool import json_bytes
+from facecurate.pool import sealed
 from facecurate.stats import Count, Stats
 from facecurate.text import counted
 from facecurate.workspace import Dataset
@@ -101,7 +101,7 @@ def write(dataset: Dataset, run: Run) -> None:
             "license_notes": list(run.notes),
         },
     }
-    storage.write_atomic(dataset.path(FILE), json_bytes(data))
+    storage.write_atomic(dataset.path(FILE), sealed(data))
 
 
 def _as_json(count: Count) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def _assembled(
         asker=asker,
         enumerator=Enumerator(state, api.search, settings.enumeration, clock, sieve),
         downloads=Downloads(photos, fetcher, asker, clock, settings.size),
-        packer=Packer(dataset, photos, sieve.verdict),
+        packer=Packer(dataset, photos, sieve.verdict, sieve.tombstones),
         notes=notes,
     )
 

@@ -231,6 +231,7 @@ class Manifest:
     video: Video | None = None
     parts: tuple[str, ...] = ()
     parts_may_be_missing: bool = False
+    drawn: int | None = None  # photos, drawn by seed from those of the parts
     overlaps: tuple[Overlap, ...] = ()
 
     def split(self, name: str) -> Split:

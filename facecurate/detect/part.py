@@ -10,11 +10,13 @@ from typing import Any
 
 from facecurate import images, tars
 from facecurate.detect.ahead import Ahead, grouped
+from facecurate.detect.buried import Buried, without_buried
 from facecurate.detect.found import Found, earlier_faces, labelled, with_labels
-from facecurate.detect.rows import cropped, photo_reason
+from facecurate.detect.rows import cropped
 from facecurate.errors import DamagedError
 from facecurate.faces import load_detector
 from facecurate.faces.base import Detector
+from facecurate.faces.gates import photo_reason
 from facecurate.pool import PartTask, Pool
 from facecurate.records import FACE_SCHEMA, GIVEN_SCHEMA, PHOTO_SCHEMA, Face, to_table
 from facecurate.stats import Stats
@@ -42,11 +44,12 @@ def detect_part(
     photos: Pool,
     tick: Callable[[int], None],
     threads: int = 0,
+    buried: Buried | None = None,
 ) -> None:
     """Finds, crops and measures the faces of one part of photos.
 
-    ``threads`` decode and crop beside a detector that works on a GPU; what is written does not
-    depend on them.
+    ``buried``: single faces that were taken down. ``threads`` decode and crop beside a detector
+    that works on a GPU; what is written does not depend on them.
     """
     find = _finder(task, options, photos)
     reasons: list[str | None] = []
@@ -56,12 +59,13 @@ def detect_part(
             tar = tars.TarWriter(file)
             shots = ahead.map(_decoded, _photos(photos, task.name))
             for window in grouped(shots, find.window, _pixels, MOST_PIXELS):
-                found = zip(window, find(window), strict=True)
+                seen = zip(window, find(window), strict=True)
+                found = ((s, without_buried(s[0], f, buried or {})) for s, f in seen)
                 made = ahead.map(partial(_made, settings=task.settings), found)
                 for faces, crops in made:
                     for name, data in crops:
                         tar.add(name, data)
-                    reasons.append(photo_reason(faces))
+                    reasons.append(photo_reason([face.reason for face in faces]))
                     rows += faces
                 tick(len(window))
             tar.close()

@@ -107,15 +107,3 @@ def _values(face: Face) -> dict[str, Any]:
     """What the gates look at: the numbers as the table will have them."""
     found = {gate.column: getattr(face, gate.column) for gate in gates.GATES}
     return {name: None if v is None else float(np.float32(v)) for name, v in found.items()}
-
-
-def photo_reason(faces: Sequence[Face]) -> str | None:
-    """Why a photo gave no face; None if it gave one.
-
-    Its best face's reason where faces were found and not wanted, else ``no_face``.
-    """
-    found = [face.reason for face in faces]
-    if None in found:
-        return None
-    unwanted = [r for r in found if r == "face_too_small" or r in gates.REASONS]
-    return unwanted[0] if unwanted else "no_face"

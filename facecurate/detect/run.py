@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from facecurate.detect.buried import Buried
 from facecurate.detect.part import EARLIER, detect_part
 from facecurate.detect.report import quality_report
 from facecurate.errors import FacecurateError, UsageError
@@ -14,7 +15,7 @@ from facecurate.faces import CROPS, gates, load_detector
 from facecurate.pool import PartTask, Pool, run_step
 from facecurate.stats import Stats
 from facecurate.workers import Progress, silent
-from facecurate.workspace import Dataset
+from facecurate.workspace import Dataset, buried_faces
 
 
 def detect(
@@ -72,7 +73,12 @@ def detect(
         stats = run_step(
             source,
             target,
-            _MakePart(json.dumps({"name": detector, **options}), photos.url, threads),
+            _MakePart(
+                json.dumps({"name": detector, **options}),
+                photos.url,
+                threads,
+                buried_faces(dataset.workspace),
+            ),
             tool="detect",
             settings=settings,
             beside=[photos] if source is not photos else [],
@@ -108,6 +114,8 @@ class _MakePart:
     options: str  # JSON
     photos: str  # url
     threads: int
+    buried: Buried
 
     def __call__(self, task: PartTask, tick: Callable[[int], None]) -> None:
-        detect_part(task, json.loads(self.options), Pool(self.photos), tick, self.threads)
+        photos = Pool(self.photos)
+        detect_part(task, json.loads(self.options), photos, tick, self.threads, self.buried)

@@ -9,7 +9,7 @@ looked at.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,3 +114,14 @@ def failing(values: Mapping[str, Any], limits: Mapping[str, Any]) -> str | None:
         if not gate.keeps(value, limit):
             return gate.reason
     return None
+
+
+def photo_reason(found: Sequence[str | None]) -> str | None:
+    """Why a photo gave no face, from the reasons of its faces (None: kept); None if it gave one.
+
+    Its best face's reason where faces were found and not wanted, else ``no_face``.
+    """
+    if None in found:
+        return None
+    unwanted = [r for r in found if r == "face_too_small" or r in REASONS]
+    return unwanted[0] if unwanted else "no_face"

@@ -212,3 +212,11 @@ class State:
     def calls(self) -> int:
         """Pages asked and answered so far, of all passes."""
         return int(self.db.execute("SELECT count(*) FROM pages").fetchone()[0])
+
+
+def rewrite(path: str) -> None:
+    """Writes a local SQLite file anew without its free pages, and empties its write-ahead log."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA busy_timeout = 30000")
+        db.execute("VACUUM")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

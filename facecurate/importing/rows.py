@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from facecurate import images, storage
+from facecurate.copies.remembered import is_remembered
 from facecurate.pool import Pool, Room, write_part
 from facecurate.records import GIVEN_SCHEMA, PHOTO_SCHEMA, Given, Photo, to_table
 from facecurate.stats import Stats
@@ -28,6 +29,8 @@ class Verified:
     height: int
     orientation: int
 
+
+GONE = "tombstoned"
 
 # What is stored of a source, or why nothing is.
 Content = bytes | Verified | images.ImageRejectedError
@@ -95,7 +98,7 @@ def write_rows(
             tar = TarWriter(file)
             for row, data, told in items:
                 rows.append(take(row, data, task.tombstones, tar))
-                faces += told
+                faces += told if rows[-1].reason != GONE else ()
                 tick(1)
             tar.close()
         part.write_table(to_table(rows, PHOTO_SCHEMA))
@@ -114,8 +117,10 @@ def take(row: Photo, data: Content, gone: Stones, tar: TarWriter) -> Photo:
     row = dataclasses.replace(row, sha256=hashlib.sha256(raw).digest(), bytes=len(raw))
     try:
         if is_gone(row, gone):
-            raise images.ImageRejectedError("tombstoned")
+            raise images.ImageRejectedError(GONE)
         good = data if isinstance(data, Verified) else verified(data)
+        if is_remembered(good.data, gone):
+            raise images.ImageRejectedError(GONE)
     except images.ImageRejectedError as error:
         return dropped(row, error.reason)
     tar.add(f"{row.photo_id}.{good.extension}", good.data)
@@ -132,7 +137,9 @@ def verified(data: bytes) -> Verified:
 
 
 def dropped(row: Photo, reason: str) -> Photo:
-    """The row of a photo that is not stored."""
+    """The row of a photo that is not stored; of one that was taken down nothing but its id."""
+    if reason == GONE:
+        row = Photo(row.photo_id, "", origin=row.origin)
     return dataclasses.replace(row, status="dropped", reason=reason)
 
 

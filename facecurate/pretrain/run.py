@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from facecurate import FORMAT, records, storage
+from facecurate import FORMAT, records, storage, sums
 from facecurate.errors import DamagedError, SettingsError
 from facecurate.loading import FaceShards
 from facecurate.pretrain.config import PretrainConfig, changed
@@ -63,10 +63,15 @@ def discard(url: str) -> str:
     Returns what that was, for example ``1 finished run of 550 steps``; '' if there was no run.
     """
     told = _told(url)
-    for name in storage.list(url):
-        if name in (CONFIG, METRICS, WEIGHTS, "curves.html") or _CHECKPOINT.fullmatch(name):
-            storage.delete(storage.join(url, name))
+    for name in [*files(url), sums.SUMS]:
+        storage.delete(storage.join(url, name))
     return told
+
+
+def files(url: str) -> list[str]:
+    """What a run has written; other files in its folder are not its own."""
+    own = (CONFIG, METRICS, WEIGHTS, "curves.html")
+    return [n for n in storage.list(url) if n in own or _CHECKPOINT.fullmatch(n)]
 
 
 def _told(url: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from facecurate import storage
+from facecurate import storage, sums
 from facecurate.backbones import build, to_safetensors
 from facecurate.errors import FacecurateError, StoppedError
 from facecurate.loading import Batch, BatchOrder, FaceShards, batches
@@ -215,6 +215,7 @@ class Trainer:
             page = curves_page(name, config.method, config.prototypes, self.rows)
             storage.write_atomic(storage.join(self.url, "curves.html"), page)
         data = to_safetensors(self.model.backbone, notes)
+        sums.tell(self.url, *run.files(self.url), coming={run.WEIGHTS: data})
         storage.write_atomic(storage.join(self.url, run.WEIGHTS), data)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,14 @@ def calibrate(
     pairs: str,
     *,
     hash_distance: int = CANDIDATE_BITS,
+    photo_distance: int = VERIFIED_BITS,
+    face_distance: int = FACE_VERIFIED_BITS,
     encoder: Encoder | None = None,
 ) -> Stats:
     """Writes ``calibration.html`` and ``calibration.json``; changes nothing else.
 
-    ``pairs``: url of a file as ``read_pairs`` takes it; ``hash_distance``: bits of the first stage;
+    ``pairs``: url of a file as ``read_pairs`` takes it; ``hash_distance``: bits of the first stage,
+    ``photo_distance`` and ``face_distance`` of the second, as they would be for ``dedupe``;
     ``encoder``: the vectors of the faces are looked at too. Raises FacecurateError for a line that
     names no kept picture, and for too few pairs.
     """
@@ -44,13 +48,18 @@ def calibrate(
         )
     with dataset.lock("dedupe --calibrate") as taken_over:
         labelled = couples(dataset, read_pairs(pairs))
-        measured = _measured(dataset, labelled, hash_distance, encoder)
+        limits = {"photo": photo_distance, "face": face_distance}
+        measured = _measured(dataset, labelled, hash_distance, limits, encoder)
         enough = [one for one in measured if one.enough]
         if not enough:
             raise FacecurateError(
                 f"too few pairs: {_counts(measured)}; label at least {FEWEST} of each kind"
             )
-        settings = {"hash_distance": hash_distance, "encoder": encoder.name if encoder else None}
+        settings = {
+            "hash_distance": hash_distance,
+            "verified_distance": limits,
+            "encoder": encoder.name if encoder else None,
+        }
         inputs = {"pairs": storage.digest(pairs), **digests_of(Pool(dataset.path("hashes")))}
         with write_part(
             dataset.url, STEM, tool="dedupe --calibrate", settings=settings, inputs=inputs
@@ -64,10 +73,13 @@ def calibrate(
 
 
 def _measured(
-    dataset: Dataset, labelled: Sequence[Couple], bits: int, encoder: Encoder | None
+    dataset: Dataset,
+    labelled: Sequence[Couple],
+    bits: int,
+    limits: Mapping[str, int],
+    encoder: Encoder | None,
 ) -> list[Measured]:
     hashed = read_hashed(dataset, labelled)
-    limits = {"photo": VERIFIED_BITS, "face": FACE_VERIFIED_BITS}
     found = [
         by_hash(hashed, labelled, level, candidate_bits=bits, limit=limit)
         for level, limit in limits.items()
@@ -86,13 +98,16 @@ def _counts(measured: Sequence[Measured]) -> str:
 
 
 def suggestion(one: Measured) -> str:
-    """One clause: what the pairs suggest, in the words of the last line."""
+    """One clause: what the pairs suggest, and the option of ``dedupe`` that takes it."""
     found = one.suggested()
     what = f"{one.level}s by {'the 256-bit hash' if one.measure == 'hash' else 'cosine'}"
     if found is None:
         return f"{what}: no limit parts the pairs"
-    told = f"{found:.0f} bits" if one.measure == "hash" else f"{1 - found:.3f}"
-    return f"{what}: {told} suggested"
+    if one.measure == "cosine":
+        least = math.floor(1000 * (1 - found)) / 1000  # downwards, or the pair itself is left out
+        return f"{what}: {least:.3f} suggested (--similarity {least:.3f})"
+    option = "as it is" if found == one.in_force else f"--{one.level}-distance {found:.0f}"
+    return f"{what}: {found:.0f} bits suggested ({option})"
 
 
 def _result(

@@ -15,8 +15,6 @@ from facecurate.similar import clusters
 from facecurate.similar.verify import HashTable
 from facecurate.workspace import Dataset
 
-_COLUMNS = HASH_SCHEMA.names[2:]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pictures:
@@ -82,17 +80,9 @@ def _looks(source: Pool, stem: str, level: str) -> dict[str, tuple[float, float]
 
 def hash_table(rows: pa.Table) -> HashTable:
     """The hashes of some rows of ``hashes/``."""
-    return HashTable.of(*(rows[name].to_pylist() for name in _COLUMNS))
+    return HashTable.of_table(rows)
 
 
 def _joined(tables: list[HashTable]) -> HashTable:
     """All parts' rows, one after the other."""
-    if not tables:
-        return HashTable.of([], [], [], [])
-    return HashTable(
-        np.concatenate([t.phash64 for t in tables]),
-        np.concatenate([t.phash64_mirror for t in tables]),
-        np.concatenate([t.phash256 for t in tables]),
-        np.concatenate([t.phash256_mirror for t in tables]),
-        np.concatenate([t.informative for t in tables]),
-    )
+    return HashTable.concatenate(tables) if tables else HashTable.of([], [], [], [])

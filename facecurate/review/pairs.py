@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from facecurate import storage
 from facecurate.errors import FacecurateError
-from facecurate.text import printable
+from facecurate.text import counted, printable
 
 SAME = ("same", "duplicate", "near_duplicate", "mirrored_duplicate", "copy", "yes", "true", "1")
 DIFFERENT = (
@@ -36,10 +36,10 @@ def read_pairs(url: str) -> list[Pair]:
     """
     if not storage.is_file(url):
         raise FacecurateError(f"there is no file {printable(url)}: give a list of labelled pairs")
-    return list(_pairs(storage.text_lines(url)))
+    return list(_pairs(storage.text_lines(url), printable(storage.name(url), 80)))
 
 
-def _pairs(lines: Iterator[str]) -> Iterator[Pair]:
+def _pairs(lines: Iterator[str], file: str) -> Iterator[Pair]:
     columns = None
     for number, line in enumerate(lines, 1):
         cells = [cell.strip() for cell in line.removeprefix("\ufeff").split("\t")]
@@ -50,7 +50,7 @@ def _pairs(lines: Iterator[str]) -> Iterator[Pair]:
             if columns is not None:
                 continue
             columns = (0, 1, 2)
-        yield _pair(number, cells, columns)
+        yield _pair(file, number, cells, columns)
 
 
 def _columns(cells: Sequence[str]) -> tuple[int, int, int] | None:
@@ -65,20 +65,21 @@ def _columns(cells: Sequence[str]) -> tuple[int, int, int] | None:
     return 0, 1, label
 
 
-def _pair(number: int, cells: Sequence[str], columns: tuple[int, int, int]) -> Pair:
+def _pair(file: str, number: int, cells: Sequence[str], columns: tuple[int, int, int]) -> Pair:
+    where = f"{file}, line {number}"
     if len(cells) <= max(columns):
         raise FacecurateError(
-            f"line {number} has {len(cells)} columns: give two pictures and 'same' or 'different' "
-            "with tabs between them"
+            f"{where} has {counted(len(cells), 'column')} and {max(columns) + 1} are needed: give "
+            "two pictures and 'same' or 'different' with tabs between them"
         )
     first, second, word = (cells[column] for column in columns)
     if not first or not second:
-        raise FacecurateError(f"line {number} names no picture: give two")
+        raise FacecurateError(f"{where} names no picture: give two")
     if word.lower() not in (*SAME, *DIFFERENT):
         raise FacecurateError(
-            f"line {number} says '{printable(word, 40)}': say 'same' or 'different' (or one of "
+            f"{where} says '{printable(word, 40)}': say 'same' or 'different' (or one of "
             f"{', '.join((*SAME[1:], *DIFFERENT[1:]))})"
         )
     if first == second:
-        raise FacecurateError(f"line {number} names one picture twice: give two")
+        raise FacecurateError(f"{where} names one picture twice: give two")
     return Pair(number, first, second, word.lower() in SAME)

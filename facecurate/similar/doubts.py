@@ -22,16 +22,20 @@ Registered = Callable[[Sequence[tuple[int, int, bool]]], NDArray[np.float64]]
 
 
 class Settled(NamedTuple):
-    """The pairs that registration calls the same, how many were asked about and how many not."""
+    """The pairs that registration calls the same, and the others; how many were not asked about."""
 
     edges: Edges
+    refused: Edges
     asked: int
     unasked: int
 
 
 @dataclass(slots=True)
 class Doubts:
-    """Collects pairs in doubt and keeps the nearest ``budget`` of them."""
+    """Collects pairs in doubt and keeps the nearest ``budget`` of them.
+
+    Pairs that have an agreement were asked about before and are not asked about again.
+    """
 
     budget: int
     seen: int = 0
@@ -69,12 +73,16 @@ class Collected(NamedTuple):
         """
         near = self.doubts.nearest()
         if registered is None or not len(near.i):
-            return Settled(Edges.concatenate([]), 0, self.doubts.seen)
+            none = Edges.concatenate([])
+            return Settled(none, none, 0, self.doubts.seen)
         near = near.take(np.lexsort((near.mirrored, near.j, near.i)))  # crops are read in turn
-        ends = ours[near.i].tolist(), theirs[near.j].tolist(), near.mirrored.tolist()
-        found = near._replace(agreement=registered(list(zip(*ends, strict=True))))
+        fresh = np.isnan(near.agreement)
+        new = near.take(fresh)
+        ends = ours[new.i].tolist(), theirs[new.j].tolist(), new.mirrored.tolist()
+        near.agreement[fresh] = registered(list(zip(*ends, strict=True)))
+        same = near.agreement >= SAME
         unasked = self.doubts.seen - len(near.i)
-        return Settled(found.take(found.agreement >= SAME), len(near.i), unasked)
+        return Settled(near.take(same), near.take(~same), len(new.i), unasked)
 
 
 def collect(batches: Iterable[Verified], budget: int) -> Collected:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facecurate.similar import candidates, verify
-from facecurate.similar.verify import Edges, HashTable, Verified
+from facecurate.similar.verify import Edges, HashTable, Index, Verified
 
 if TYPE_CHECKING:
     from facecurate.similar import neighbours
@@ -42,6 +43,10 @@ class Side(NamedTuple):
     whole: HashTable
     inner: HashTable | None
 
+    def take(self, rows: Index) -> Side:
+        """The chosen pictures."""
+        return Side(self.whole.take(rows), self.inner and self.inner.take(rows))
+
 
 def within(
     side: Side, rules: Rules, search: neighbours.Search | None, doubting: bool
@@ -51,6 +56,18 @@ def within(
     far = 8 * side.whole.phash256.shape[1] if doubting else 0
     for batch in candidates.alike(side.whole, search, rules.candidate_bits) if search else ():
         yield verify.judge(side.whole, side.whole, batch, rules.verified_bits, far)
+
+
+def added(
+    side: Side, settled: NDArray[np.bool_], rules: Rules, doubting: bool
+) -> Iterator[Verified]:
+    """Pairs i < j of one list but those of two settled pictures; settled: (N,) bool."""
+    fresh, known = np.flatnonzero(~settled), np.flatnonzero(settled)
+    one, two = side.take(fresh), side.take(known)
+    for batch in _by_hash(one, None, rules, doubting):
+        yield batch.renumbered(fresh, fresh)
+    for batch in _by_hash(one, two, rules, doubting):
+        yield batch.renumbered(fresh, known)
 
 
 def between(ours: Side, theirs: Side, rules: Rules, doubting: bool) -> Iterator[Verified]:

@@ -47,7 +47,7 @@ def find_overlap(
     one, two = (collapse(items, _by_key(items)) for items in (ours, theirs))
     batches = judging.between(one.side(ours), two.side(theirs), rules, registered is not None)
     found = doubts.collect(batches, rules.budget)
-    settled = found.settle(registered, one.source, two.source)
+    settled = found.settle(registered, one.leader, two.leader)
     edges = _surest(Edges.concatenate([found.edges, settled.edges]))
     return Overlap(
         matches=_matches(ours, theirs, one, two, edges),

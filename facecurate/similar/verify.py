@@ -7,11 +7,12 @@ different pair is at 42) and keeps all 31 real rescaled duplicates; so do 32, wh
 more pairs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from facecurate.similar import hamming
@@ -52,6 +53,8 @@ METHODS = ("exact", "photo", "phash", "embedding")
 
 PHASH = METHODS.index("phash")
 
+_COLUMNS = {"phash64": 8, "phash64_mirror": 8, "phash256": 32, "phash256_mirror": 32}  # bytes
+
 
 @dataclass(frozen=True, slots=True)
 class HashTable:
@@ -80,6 +83,24 @@ class HashTable:
         known = [None not in row for row in zip(a, am, b, bm, strict=True)]
         informative = np.array(known, dtype=np.bool_)
         return cls(_rows(a, 8), _rows(am, 8), _rows(b, 32), _rows(bm, 32), informative)
+
+    @classmethod
+    def of_table(cls, rows: pa.Table) -> Self:
+        """From rows of ``hashes/``; null for a picture without a usable hash."""
+        known = np.ones(len(rows), np.bool_)
+        for name in _COLUMNS:
+            known &= rows[name].is_valid().to_numpy()
+        a, am, b, bm = (
+            np.where(known[:, None], _bytes(rows[name], width), 0)
+            for name, width in _COLUMNS.items()
+        )
+        return cls(a, am, b, bm, known)
+
+    @classmethod
+    def concatenate(cls, tables: Sequence["HashTable"]) -> Self:
+        """The rows of all tables, one after the other."""
+        a, am, b, bm = (np.concatenate([getattr(t, name) for t in tables]) for name in _COLUMNS)
+        return cls(a, am, b, bm, np.concatenate([t.informative for t in tables]))
 
     def take(self, rows: NDArray[np.int64]) -> "HashTable":
         """The chosen rows, in the order given."""
@@ -132,6 +153,11 @@ class Edges(NamedTuple):
             i[rows], j[rows], method[rows], mirrored[rows], distance[rows], agreement[rows]
         )
 
+    def renumbered(self, ours: Index, theirs: Index) -> "Edges":
+        """The same pairs as rows i < j of a whole list; see ``Verified.renumbered``."""
+        i, j = ours[self.i], theirs[self.j]
+        return self._replace(i=np.minimum(i, j), j=np.maximum(i, j))
+
     @classmethod
     def concatenate(cls, parts: Iterable["Edges"]) -> "Edges":
         """All edges of several batches, in their order."""
@@ -160,6 +186,13 @@ class Verified(NamedTuple):
     candidates: int
     nearest_refused: int | None
 
+    def renumbered(self, ours: Index, theirs: Index) -> "Verified":
+        """The same with i < j of a whole list, whose rows ours (of i) and theirs (of j) are."""
+        return self._replace(
+            edges=self.edges.renumbered(ours, theirs),
+            doubtful=self.doubtful.renumbered(ours, theirs),
+        )
+
 
 def judge(
     ours: HashTable, theirs: HashTable, batch: Candidates, verified_bits: int, doubt_bits: int = 0
@@ -187,6 +220,15 @@ def distances(
     forth = hamming.distances(ours.phash256[i], theirs.phash256_mirror[j])
     back = hamming.distances(ours.phash256_mirror[i], theirs.phash256[j])
     return np.minimum(forth, back)
+
+
+def _bytes(column: pa.ChunkedArray, width: int) -> NDArray[np.uint8]:
+    """(N, width) what a column of fixed_size_binary[width] holds, anything where it is null."""
+    parts = [np.empty((0, width), np.uint8)]
+    for chunk in column.chunks:
+        data = np.frombuffer(chunk.buffers()[1], np.uint8)
+        parts.append(data[chunk.offset * width : (chunk.offset + len(chunk)) * width])
+    return np.concatenate([part.reshape(-1, width) for part in parts])
 
 
 def _rows(hashes: list[bytes | None], width: int) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facecurate import FORMAT, fetch, records, storage
+from facecurate import FORMAT, fetch, records, storage, sums
 from facecurate.backbones import build, from_state
 from facecurate.errors import DamagedError, FacecurateError, SettingsError
 from facecurate.loading import FaceShards
@@ -77,7 +77,9 @@ def finetune_cell(
     result = _head(config, subset) | measured | {"inputs": inputs}
     storage.write_atomic(storage.join(cell_url, SUBSET), subset.listing())
     storage.write_atomic(storage.join(cell_url, PREDICTIONS), predictions)
-    storage.write_atomic(target, (json.dumps(result, indent=1) + "\n").encode())
+    told = (json.dumps(result, indent=1) + "\n").encode()
+    sums.tell(cell_url, SUBSET, PREDICTIONS, coming={storage.name(target): told})
+    storage.write_atomic(target, told)
     return result
 
 

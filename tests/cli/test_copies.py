@@ -8,8 +8,11 @@ from pathlib import Path
 import chain
 import pytest
 
-from facecurate import backbones
+from facecurate import backbones, images
 from facecurate.cli import run
+from facecurate.cli.copies import COMMANDS
+from facecurate.similar import verify
+from facecurate.similar.judging import BUDGET
 
 
 def typed(capsys: pytest.CaptureFixture[str], place: Path, *words: str) -> tuple[int, str, str]:
@@ -24,6 +27,30 @@ def test_a_similarity_without_an_encoder_is_a_usage_error(
     chain.world(tmp_path, "detect")
     code, _, error = typed(capsys, tmp_path / "work", "dedupe", "--similarity", "0.9")
     assert code == 2 and "--encoder" in error
+
+
+def test_the_limits_of_the_options_are_those_of_the_library() -> None:
+    for command in COMMANDS:
+        told = {option.name: option.default for option in command.params}
+        assert told["hash_distance"] == verify.CANDIDATE_BITS
+        assert told["photo_distance"] == verify.VERIFIED_BITS
+        assert told["face_distance"] == verify.FACE_VERIFIED_BITS
+        assert told["registrations"] == BUDGET
+
+
+def test_what_has_come_since_is_compared_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = chain.world(tmp_path, "dedupe")
+    other = chain.photo(40)
+    shot = chain.Shot("new.jpg", images.encode_jpeg(other[0]), tuple(other[1]))
+    chain.take(dataset, tmp_path / "files", [*chain.shots(), shot])
+    chain.run(dataset, "detect")
+    words = ("dedupe", "--incremental", "--workers", "0")
+    code, out, error = typed(capsys, tmp_path / "work", *words)
+    assert code == 0, error
+    assert json.loads(out)["faces"] == {"taken": 22, "kept": 15, "dropped": {"duplicate": 7}}
+    assert typed(capsys, tmp_path / "work", *words, "--redo")[0] == 2
 
 
 def test_an_encoder_makes_the_vectors_it_needs(

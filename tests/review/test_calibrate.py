@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,24 @@ def test_the_limit_in_force_is_suggested_where_it_does_as_well(tmp_path: Path) -
     dataset = chain.world(tmp_path, "dedupe")
     told = str(calibrate(dataset, labelled(tmp_path)))
     assert curves(dataset)["photo", "hash"]["suggested"] == VERIFIED_BITS
-    assert f"photos by the 256-bit hash: {VERIFIED_BITS} bits suggested" in told
+    assert f"photos by the 256-bit hash: {VERIFIED_BITS} bits suggested (as it is)" in told
+
+
+def test_another_limit_is_suggested_as_the_option_that_dedupe_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = chain.world(tmp_path, "dedupe")
+    calibrate(dataset, labelled(tmp_path), photo_distance=0, encoder=DctEncoder())
+    bits = curves(dataset)["photo", "hash"]["suggested"]
+    told = str(calibrate(dataset, labelled(tmp_path), photo_distance=0, encoder=DctEncoder()))
+    assert 0 < bits < VERIFIED_BITS and f"(--photo-distance {bits:.0f})" in told
+    (cosine,) = re.findall(r"\(--similarity (0\.\d{3})\)", told)
+    assert 0 <= 1 - curves(dataset)["face", "cosine"]["suggested"] - float(cosine) < 0.001
+    start = ["--workspace", dataset.workspace, "-q", "dedupe", "--redo", "--photo-distance"]
+    assert run([*start, f"{bits:.0f}"]) == 0
+    assert "19 photos: 13 kept" in capsys.readouterr().out
+    assert run([*start, "0"]) == 0
+    assert "19 photos: 13 kept" not in capsys.readouterr().out
 
 
 def test_the_cosine_of_vectors_is_measured_where_there_are_any(tmp_path: Path) -> None:

@@ -50,13 +50,16 @@ def test_every_word_for_a_verdict_is_taken(tmp_path: Path, word: str) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a\tb\tsame\na b same\n", "line 2 has 1 columns: give two pictures"),
-        ("a\tb\n", "line 1 has 2 columns"),
-        ("a\tb\tperhaps\n", "line 1 says 'perhaps': say 'same' or 'different'"),
-        ("a\t\tsame\n", "line 1 names no picture"),
-        ("x\ta\ta\tsame\n", "line 1 says 'a'"),
-        ("a\ta\tsame\n", "line 1 names one picture twice"),
-        (b"a\tb\t\xff\xfe\x1b[31m\n", "line 1 says '��"),
+        (
+            "a\tb\tsame\na b same\n",
+            "pairs.tsv, line 2 has 1 column and 3 are needed: give two pictures",
+        ),
+        ("a\tb\n", "pairs.tsv, line 1 has 2 columns"),
+        ("a\tb\tperhaps\n", "pairs.tsv, line 1 says 'perhaps': say 'same' or 'different'"),
+        ("a\t\tsame\n", "pairs.tsv, line 1 names no picture"),
+        ("x\ta\ta\tsame\n", "pairs.tsv, line 1 says 'a'"),
+        ("a\ta\tsame\n", "pairs.tsv, line 1 names one picture twice"),
+        (b"a\tb\t\xff\xfe\x1b[31m\n", "pairs.tsv, line 1 says '��"),
     ],
     ids=["spaces", "no label", "word", "empty", "shifted", "twice", "no text"],
 )

@@ -1,9 +1,9 @@
-import dataclasses
 import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from bit_worlds import bit_world, shuffled, table, unique_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -12,8 +12,7 @@ from facecurate import images
 from facecurate.similar import verify
 from facecurate.similar.duplicates import ClusterRow, Rules, find_duplicates
 from facecurate.similar.items import Items
-from facecurate.similar.phash import Hashes, hashes
-from facecurate.similar.verify import HashTable
+from facecurate.similar.phash import hashes
 
 
 def picture(seed: int, size: int = 96) -> np.ndarray:
@@ -26,12 +25,6 @@ def smaller(image: np.ndarray, size: int = 70) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
 
 
-def table(rows: list[Hashes]) -> HashTable:
-    usable = [h if h.informative else None for h in rows]
-    names = ("phash64", "phash64_mirror", "phash256", "phash256_mirror")
-    return HashTable.of(*([getattr(h, name, None) for h in usable] for name in names))
-
-
 def items(pictures: dict[str, np.ndarray]) -> Items:
     return Items(
         keys=list(pictures),
@@ -39,17 +32,6 @@ def items(pictures: dict[str, np.ndarray]) -> Items:
         hashes=table([hashes(p) for p in pictures.values()]),
         size=np.array([p.shape[0] * p.shape[1] for p in pictures.values()], float),
         sharpness=np.full(len(pictures), np.nan),
-    )
-
-
-def shuffled(source: Items, order: list[int]) -> Items:
-    rows = np.array(order, dtype=np.int64)
-    return Items(
-        keys=[source.keys[r] for r in order],
-        sha256=[source.sha256[r] for r in order],
-        hashes=source.hashes.take(rows),
-        size=source.size[rows],
-        sharpness=source.sharpness[rows],
     )
 
 
@@ -121,31 +103,6 @@ def test_a_hundred_thousand_equal_pictures_take_no_quadratic_work() -> None:
     assert {(r.kept_key, r.cluster) for r in found.rows} == {("k000000", 0)}
 
 
-def bit_world(centres: int, copies: int, flips: int, seed: int) -> Items:
-    """Hashes near each other by design, some pairs within the thresholds and some just beyond."""
-    rng = np.random.default_rng(seed)
-    count = centres * copies
-    small = np.repeat(rng.integers(0, 2, (centres, 64)), copies, axis=0)
-    large = np.repeat(rng.integers(0, 2, (centres, 256)), copies, axis=0)
-    for row in range(count):
-        small[row, rng.choice(64, rng.integers(0, 6), replace=False)] ^= 1
-        large[row, rng.choice(256, rng.integers(0, flips), replace=False)] ^= 1
-    bits = np.packbits(small, axis=1), np.packbits(large, axis=1)
-    return Items(
-        keys=[f"k{n}" for n in rng.permutation(count)],
-        sha256=[bytes([int(n)]) for n in rng.integers(0, 200, count)],
-        hashes=HashTable(
-            bits[0],
-            bits[0][::-1],  # the last picture is the first one's mirror image, and so on inwards
-            bits[1],
-            bits[1][::-1],
-            rng.random(count) > 0.1,
-        ),
-        size=rng.integers(1, 4, count).astype(float),
-        sharpness=rng.integers(1, 3, count).astype(float),
-    )
-
-
 @given(st.integers(0, 10_000), st.sampled_from(["largest", "sharpest", "first"]), st.randoms())
 @settings(max_examples=25, deadline=None)
 def test_the_order_of_items_does_not_matter(seed: int, keep: str, random) -> None:  # type: ignore[no-untyped-def]
@@ -170,13 +127,6 @@ def test_a_dropped_picture_is_within_the_threshold_of_a_kept_one(seed: int) -> N
         i, j = np.array([place[row.key]]), np.array([place[kept.key]])
         apart = int(verify.distances(world.hashes, world.hashes, i, j, row.mirrored)[0])
         assert row.method == "exact" or row.distance == apart <= 40
-
-
-def unique_bytes(world: Items) -> Items:
-    """The same items, those with equal bytes having equal hashes as in the real world."""
-    first: dict[bytes | None, int] = {}
-    rows = [first.setdefault(digest, n) for n, digest in enumerate(world.sha256)]
-    return dataclasses.replace(world, hashes=world.hashes.take(np.array(rows)))
 
 
 # -- real photos -----------------------------------------------------------------------------

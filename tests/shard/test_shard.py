@@ -325,7 +325,7 @@ def test_dataset_json_and_card_tell_the_counts(tmp_path: Path) -> None:
     text = json.dumps(told)
     assert str(tmp_path) not in text and "embedding" not in text
     card = storage.read(dataset.path("shards", "README.md")).decode()
-    assert "14 samples in 1 tar files" in card and "no person is shown" in card
+    assert "14 samples in 1 tar file " in card and "no person is shown" in card
     assert "| duplicate | 7 |" in card
 
 
@@ -354,6 +354,6 @@ def test_a_refused_redo_keeps_what_is_there(tmp_path: Path) -> None:
     before = chain.files(dataset)
     with pytest.raises(UsageError):
         shard(dataset, shard_size="many", redo=True)
-    with pytest.raises(OSError, match="no such file"):
+    with pytest.raises(FacecurateError, match="no such file is no file"):
         shard(dataset, subset=str(tmp_path / "no such file"), redo=True)
     assert chain.files(dataset) == before
