@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facecurate import images
+from facecurate.images.jpeg import divisor
 
 Pixels = NDArray[np.uint8]
 
@@ -24,11 +26,29 @@ def decode_jpeg(data: bytes, side: int | None = None) -> Pixels:
     (crops are square). Raises ValueError for bytes that are no whole JPEG, and, before memory is
     taken for them, for more pixels than ``images.DEFAULT_LIMITS`` lets pass.
     """
-    try:
+    with _told():
         pixels = _decoder()(data, side)
-    except (ValueError, OSError, RuntimeError, SyntaxError) as error:
-        raise ValueError(f"not a JPEG that can be used: {error}") from error
     return pixels if side is None else resize(pixels, side)
+
+
+def decode_reduced(data: bytes, least: int) -> Pixels:
+    """RGB pixels at 1/8, 1/4, 1/2 or all of the size: the smallest with no side below ``least``.
+
+    Decoders that cannot reduce give all of them. Raises as ``decode_jpeg`` does.
+    """
+    with _told():
+        header = images.inspect(data)
+        by = divisor(header.width, header.height, None, least)
+        side = -(-min(header.width, header.height) // by) if by > 1 else None
+        return _decoder()(data, side)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError, SyntaxError, images.ImageRejectedError) as error:
+        raise ValueError(f"not a JPEG that can be used: {error}") from error
 
 
 def resize(pixels: Pixels, side: int) -> Pixels:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from facecurate import storage
 from facecurate.backbones import check_device
-from facecurate.loading import BatchOrder, FaceShards
+from facecurate.loading import FaceShards
 from facecurate.pretrain import run
 from facecurate.pretrain.config import PretrainConfig
 from facecurate.pretrain.trainer import Progress, Trainer
@@ -66,7 +66,7 @@ def pretrain(
         on_error="skip" if on_error == "skip" else "raise",
         cache=_CACHE,
     )
-    order = BatchOrder(len(shards), config.batch_size, config.seed)
+    order = shards.order(config.batch_size, config.seed)
     trainer = Trainer(config, order, run_url, check_device(device))
     if redo:  # only now: what cannot start must not cost the weights that are there
         discarded = run.discard(run_url)
