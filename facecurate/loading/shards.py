@@ -57,7 +57,7 @@ class FaceShards:
         cache_bytes: int | None = None,
     ) -> None:
         self.url = url
-        self.index = read_index(url, split)
+        self.index = read_index(url, split, skip=on_error == "skip")
         self.side = side
         self.on_error = on_error
         fits = len(self.index) * 3 * side * side <= cache
