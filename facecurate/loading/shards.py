@@ -152,17 +152,20 @@ class FaceShards:
             raise DamagedError(self._where(i, f"its row is no JSON ({error})")) from error
         return row
 
-    def image(self, i: int) -> Pixels:
-        """The crop decoded to (side, side, 3) uint8. Raises DamagedError."""
-        if self._cache is not None and i in self._cache:
-            return self._cache[i]
-        try:
-            pixels = decode_jpeg(self.read(i).jpeg, self.side)
-        except ValueError as error:
-            raise DamagedError(self._where(i, str(error))) from error
-        if self._cache is not None:
-            self._cache[i] = pixels
-        return pixels
+    def image(self, i: int, out: Pixels | None = None) -> Pixels:
+        """The crop decoded to (side, side, 3) uint8, in ``out`` if given. Raises DamagedError."""
+        pixels = None if self._cache is None else self._cache.get(i)
+        if pixels is None:
+            try:
+                pixels = decode_jpeg(self.read(i).jpeg, self.side, out)
+            except ValueError as error:
+                raise DamagedError(self._where(i, str(error))) from error
+            if self._cache is not None:
+                self._cache[i] = pixels.copy()
+        if out is None or pixels is out:
+            return pixels
+        out[:] = pixels
+        return out
 
     def reduced(self, i: int, least: int | None = None) -> Pixels:
         """The crop as it is stored, or at 1/2, 1/4 or 1/8 with no side below ``least`` pixels.
@@ -236,8 +239,13 @@ class FaceShards:
 
 def decoded(shards: FaceShards, part: Part) -> Batch:
     """The plain way out: crops decoded to (B, 3, side, side) uint8, channels last in memory."""
-    kept = shards.each(part, lambda i, place: shards.image(i))
-    stack = np.zeros((len(kept.made), shards.side, shards.side, 3), np.uint8)
-    for row, pixels in zip(stack, kept.made, strict=True):
-        row[:] = pixels
-    return kept.batch(shards, part, torch.from_numpy(stack).permute(0, 3, 1, 2))
+    stack = np.empty((len(part.positions), shards.side, shards.side, 3), np.uint8)
+    filled = 0
+
+    def one(i: int, place: int) -> None:
+        nonlocal filled
+        shards.image(i, stack[filled])
+        filled += 1
+
+    kept = shards.each(part, one)
+    return kept.batch(shards, part, torch.from_numpy(stack[:filled]).permute(0, 3, 1, 2))
