@@ -17,6 +17,7 @@ from torch import Tensor
 
 from facecurate.errors import FacecurateError
 from facecurate.loading import colour
+from facecurate.loading.arrays import Arrays
 from facecurate.loading.batch import Batch, no_images
 from facecurate.loading.crops import Augment, Drawn, View, draw
 from facecurate.loading.decode import Pixels
@@ -56,6 +57,7 @@ class MultiCrop:
         self.seed = seed
         self.kind = kind
         self._tables = _tables(augment)
+        self._arrays = Arrays()
 
     def __call__(self, shards: FaceShards, part: Part) -> Batch:
         """The views of a part of a batch. Raises DamagedError unless damage is skipped."""
@@ -79,7 +81,8 @@ class MultiCrop:
 
     def _view(self, pictures: Sequence[Pixels], view: View, drawn: Drawn) -> Tensor:
         """One resolution of all pictures: cut and resized, then changed in place."""
-        crops = np.empty((view.count * len(pictures), view.size, view.size, 3), np.uint8)
+        shape = (view.count * len(pictures), view.size, view.size, 3)
+        crops = self._arrays.take(shape, np.uint8)
         boxes, flips = drawn.boxes.tolist(), drawn.flips.tolist()
         for row, crop in enumerate(crops):
             _cut(pictures[row % len(pictures)], boxes[row], crop, flip=flips[row])
@@ -90,7 +93,9 @@ class MultiCrop:
                 _blur(crop, sigma)
         if self.kind == "uint8":
             return torch.from_numpy(crops).permute(0, 3, 1, 2)
-        return torch.from_numpy(_normalised(crops, self._tables))
+        out = self._arrays.take((len(crops), 3, view.size, view.size), np.float32)
+        _normalise(crops, self._tables, out)
+        return torch.from_numpy(out)
 
 
 def _opencv() -> Any:
@@ -160,12 +165,11 @@ def _tables(augment: Augment) -> NDArray[np.float32]:
     return np.asarray((values - mean) / std, np.float32)
 
 
-def _normalised(crops: NDArray[np.uint8], tables: NDArray[np.float32]) -> NDArray[np.float32]:
+def _normalise(
+    crops: NDArray[np.uint8], tables: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
     """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 by looking every value up."""
     cv2 = _opencv()
-    side = crops.shape[1]
-    out = np.empty((len(crops), 3, side, side), np.float32)
     for crop, planes in zip(crops, out, strict=True):
         for plane, table, target in zip(cv2.split(crop), tables, planes, strict=True):
             cv2.LUT(plane, table, dst=target)
-    return out

@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 import sys
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from facecurate.errors import DamagedError, FacecurateError
 from facecurate.loading import Augment, FaceShards, MultiCrop, View, batches
+from facecurate.loading.arrays import Arrays
 from facecurate.loading.multicrop import SWAV_AUGMENT, SWAV_VIEWS
 from facecurate.pretrain import PRESETS
 from facecurate.pretrain.augment import multi_crop
@@ -195,3 +197,26 @@ def test_a_tar_without_an_index_that_breaks_off_names_the_last_key_or_is_read_up
     assert len(shards) == 5 and len(shards.index.broken) == 1
     assert shards.batch(range(5)).damaged == 1
     assert json.loads(json.dumps(shards.metadata(0))) == items[0].row
+
+
+# -- large arrays --------------------------------------------------------------------------------
+
+
+def test_an_array_is_used_again_only_when_nothing_of_it_is_held():
+    arrays = Arrays()
+    first = arrays.take((4, 5), np.float32)
+    place, tensor = first.ctypes.data, torch.from_numpy(first)[1:, 2]
+    del first
+    assert arrays.take((4, 5), np.float32).ctypes.data != place
+    del tensor
+    again = arrays.take((3, 5), np.float32)
+    assert again.ctypes.data == place and again.shape == (3, 5)
+    assert pickle.loads(pickle.dumps(arrays)).take((1,), np.uint8).shape == (1,)
+
+
+def test_batches_that_are_kept_are_not_written_over(shards):
+    order, make = shards.order(4, seed=1), MultiCrop(VIEWS, FULL)
+    kept = list(batches(shards, order, stop=9, make=make))
+    one_by_one = (next(batches(shards, order, start=i, stop=i + 1, make=make)) for i in range(9))
+    for held, fresh in zip(kept, one_by_one, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(held.views, fresh.views, strict=True))
