@@ -152,7 +152,8 @@ class Scratch:
         self._file = os.fdopen(state.detach(), "r+b", buffering=0)
 
     def __del__(self) -> None:
-        self._file.close()
+        with contextlib.suppress(AttributeError):  # it could not be made
+            self._file.close()
 
 
 @contextlib.contextmanager

@@ -21,12 +21,17 @@ WINDOW = 8
 _CUT = bytes(2)
 
 
-def plan(index: Index, window: int, block_bytes: int = BLOCK_BYTES) -> Windows:
+def plan(
+    index: Index, window: int, block_bytes: int = BLOCK_BYTES, block: int | None = None
+) -> Windows:
     """Windows over blocks of about ``block_bytes``: of 2^n slots, with the index's mean size.
 
     Rounded to a power of two so that a take-down, which changes the mean a little, leaves the
-    blocks and with them the order as they are.
+    blocks and with them the order as they are; a run that must be sure of it gives the ``block``
+    that it began with, in slots.
     """
+    if block is not None:
+        return Windows(len(index), block, min(window, -(-len(index) // block)))
     held = index.size[index.offset >= 0]
     mean = float(held.mean()) if len(held) else 1.0
     slots = 2 ** max(round(np.log2(max(block_bytes / max(mean, 1.0), 1.0))), 0)

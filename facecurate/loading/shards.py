@@ -38,10 +38,11 @@ class FaceShards:
     url, split: see ``read_index``. side: of the decoded crops, pixels. on_error: "raise" a
     DamagedError that names shard, key and offset, or "skip" and count. cache: decoded crops are
     kept in memory if all of them fit into this many bytes. window: how many blocks of about
-    ``block_bytes`` an order mixes at a time (see ``Windows``), each fetched whole and kept in a
-    temporary file of at most ``cache_bytes`` (None: two windows); 0: everything is mixed and each
-    sample read by itself; None: 0 for local files, 8 for buckets. ``shards[i]`` is a decoded
-    (3, side, side) uint8 tensor, so that any torch loader can use it.
+    ``block_bytes`` (or of ``block`` slots) an order mixes at a time (see ``Windows``), each fetched
+    whole and kept in a temporary file of at most ``cache_bytes`` (None: two windows); 0: everything
+    is mixed and each sample read by itself; None: 0 for local files, 8 for buckets. ``shards[i]``
+    is a decoded (3, side, side) uint8 tensor, so that any torch loader can use it. Raises
+    FacecurateError where nothing can be read, and for a cache that holds no window.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class FaceShards:
         cache: int = 0,
         window: int | None = None,
         block_bytes: int = BLOCK_BYTES,
+        block: int | None = None,
         cache_bytes: int | None = None,
     ) -> None:
         self.url = url
@@ -64,7 +66,7 @@ class FaceShards:
         self._cache: dict[int, Pixels] | None = {} if fits else None
         self._files = storage.Files()
         wanted = (0 if storage.is_local(url) else WINDOW) if window is None else window
-        self.windows = plan(self.index, wanted, block_bytes) if wanted else None
+        self.windows = plan(self.index, wanted, block_bytes, block) if wanted else None
         self._cache_bytes = cache_bytes
         self._blocks = self._make_blocks()
 
@@ -120,13 +122,17 @@ class FaceShards:
     def lineage(self) -> dict[str, Any]:
         """What training on these shards is traced by: digest, slots, emptied slots.
 
-        ``dataset`` is the SHA-256 of dataset.json; for foreign tars that of the index.
+        ``dataset`` is the SHA-256 of dataset.json; for foreign tars that of the index. ``block``:
+        slots of a block, where blocks decide about the order.
         """
         folders = (self.url, storage.join(self.url, "shards"))
         cards = [storage.join(folder, "dataset.json") for folder in folders]
         card = next((c for c in cards if storage.exists(c)), None)
         digest = self._index_digest() if card is None else storage.digest(card)
-        return {"dataset": digest, "slots": len(self), "emptied": self.emptied}
+        told = {"dataset": digest, "slots": len(self), "emptied": self.emptied}
+        if self.windows is not None and not self.windows.whole:
+            told["block"] = self.windows.block
+        return told
 
     def _index_digest(self) -> str:
         total = hashlib.sha256("\0".join(self.index.keys.to_pylist()).encode())

@@ -70,6 +70,7 @@ def pretrain(
         side=config.source,
         on_error="skip" if on_error == "skip" else "raise",
         cache=_CACHE,
+        block=None if redo else run.block(run_url),
     )
     order = shards.order(config.batch_size, config.seed)
     trainer = Trainer(config, order, run_url, check_device(device))

@@ -196,6 +196,18 @@ def test_a_loader_goes_on_from_its_state_and_epoch_by_epoch(folder):
     assert [digest(b) for b in first] == expected[7:10]
 
 
+def test_a_loader_counts_what_the_loop_received_not_what_its_workers_prepared(folder):
+    shards = FaceShards(folder, side=SIDE)
+    loader = Loader(shards, shards.order(BATCH, 2), workers=1)
+    seen = [digest(next(iter(loader))) for _ in range(2)]
+    state = loader.state_dict()
+    assert state["batches"] == 2
+    loader.close()
+    assert loader.state_dict() == state
+    expected = [digest(b) for b in batches(shards, shards.order(BATCH, 2), stop=2)]
+    assert seen == expected
+
+
 def test_a_loader_refuses_the_state_of_another_order(folder):
     shards = FaceShards(folder, side=SIDE)
     state = Loader(shards, shards.order(BATCH, 2)).state_dict()
