@@ -4,12 +4,12 @@
 
 reading: decoded crops of rendered portraits (256 px, quality 95) in batches of 64, against the JPEG
 decoder alone on bytes in memory (the floor), stock webdataset with Pillow on the same tars, and
-litdata, which runs in an environment of its own, on the same pictures. views: SwAV's full multi-crop
-(2 x 224 + 6 x 96, flip, jitter, grey, blur, normalised float32), against lightly's SwaVTransform in
-the same loader. resuming: from a position of an epoch of a million samples to its first batch.
-memory: what the process grows by in an epoch of a million samples. Rates are per second of one
-core's processor time, all of a process's threads counted, medians over rounds in which the ways take
-turns; what a peer lacks is printed as "not run".
+litdata, which runs in an environment of its own, on the same pictures. views: SwAV's full
+multi-crop (2 x 224 + 6 x 96, flip, jitter, grey, blur, normalised float32), against lightly's
+SwaVTransform in the same loader. resuming: from a position of an epoch of a million samples to its
+first batch. memory: what the process grows by in an epoch of a million samples. Rates are per
+second of one core's processor time, all of a process's threads counted, medians over rounds in
+which the ways take turns; a peer that cannot be had is printed as "not run".
 """
 
 from __future__ import annotations

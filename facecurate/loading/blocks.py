@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -14,7 +13,7 @@ from facecurate import storage
 from facecurate.errors import FacecurateError
 from facecurate.loading.cache import Cache
 from facecurate.loading.index import Index
-from facecurate.loading.windows import Windows
+from facecurate.loading.windows import Around, Windows
 
 BLOCK_BYTES = 64 << 20
 WINDOW = 8
@@ -112,13 +111,14 @@ class Blocks:
             found.append((int(self._at[n]), data.ljust(high - low, b"\0")))
         return found
 
-    def soon(self, blocks: Sequence[int]) -> None:
-        """Fetches blocks that are not there yet in the background, as many as there is room for."""
+    def soon(self, around: Around) -> None:
+        """Fetches what comes next in the background, as far as there is room beside the rest."""
         if self._thread is not None and self._thread.is_alive():
             return
         room = self.cache.places - self.windows.window
-        missing = [b for b in blocks[:room] if self._bytes[b] and not self.cache.holds(b)]
+        missing = [b for b in around.soon[:room] if self._bytes[b] and not self.cache.holds(b)]
         if missing:
+            self.cache.touch(around.now)
             self._thread = threading.Thread(target=self._ahead, args=(missing,), daemon=True)
             self._thread.start()
 

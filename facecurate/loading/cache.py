@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing import context as contexts
 from typing import Any
 
@@ -56,6 +56,13 @@ class Cache:
     def hold(self, block: int, fetch: Fetch) -> None:
         """Brings a block in, if it is not there. Raises what ``fetch`` raises."""
         self._there(block, fetch)
+
+    def touch(self, blocks: Sequence[int]) -> None:
+        """Marks blocks that are there as used just now: others make room before them."""
+        with self._lock:
+            for place in map(self._place_of, blocks):
+                if place is not None:
+                    self._touch(place)
 
     def _there(self, block: int, fetch: Fetch) -> tuple[int, int]:
         """The place of a block and its edition, after fetching it if nobody has."""

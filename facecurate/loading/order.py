@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facecurate.errors import FacecurateError
-from facecurate.loading.windows import Windows
+from facecurate.loading.windows import Around, Windows
 
 Slots = NDArray[np.integer]
 
@@ -21,14 +21,14 @@ class Part:
     """One rank's part of a batch.
 
     number: of the batch in the run; positions: its slots; places: where they stand in the global
-    batch; size: slots of the global batch; soon: blocks that come after those it needs.
+    batch; size: slots of the global batch; around: blocks in use there, and those that come next.
     """
 
     number: int
     positions: list[int]
     places: range
     size: int
-    soon: tuple[int, ...] = ()
+    around: Around = Around()  # noqa: RUF009 - frozen
 
 
 class BatchOrder:
@@ -99,7 +99,7 @@ class BatchOrder:
             (self.rank + 1) * size // self.world,
         )
         mine = slots[places.start : places.stop].tolist()
-        return Part(number, mine, places, size, self._soon(number))
+        return Part(number, mine, places, size, self._around(number))
 
     def state(self, number: int) -> tuple[int, int]:
         """(epoch, batches received in it) after ``number`` batches of a run."""
@@ -134,11 +134,11 @@ class BatchOrder:
         for number in range(start, end):
             yield self.part(number).positions
 
-    def _soon(self, number: int) -> tuple[int, ...]:
+    def _around(self, number: int) -> Around:
         if self.windows is None or self.windows.whole:
-            return ()
+            return Around()
         epoch, b = self.state(number)
-        return self.windows.after(self.seed, epoch, b * self.batch_size)
+        return self.windows.around(self.seed, epoch, b * self.batch_size)
 
 
 def _check_batch(samples: int, batch_size: int, drop_last: bool) -> None:

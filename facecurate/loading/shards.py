@@ -193,7 +193,7 @@ class FaceShards:
         Raises DamagedError unless damage is skipped.
         """
         if self._blocks is not None:
-            self._blocks.soon(part.soon)
+            self._blocks.soon(part.around)
         kept: Kept[Made] = Kept()
         for i, place in zip(part.positions, part.places, strict=True):
             if self.is_empty(i):

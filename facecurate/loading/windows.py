@@ -19,6 +19,14 @@ _BLOCKS, _SLOTS = 1, 2  # apart from the full shuffle, whose stream is (seed, ep
 
 
 @dataclass(frozen=True, slots=True)
+class Around:
+    """Blocks in use, and blocks that come next."""
+
+    now: tuple[int, ...] = ()
+    soon: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Windows:
     """Blocks of ``block`` slots (the last may have fewer), ``window`` of them mixed at a time.
 
@@ -68,18 +76,20 @@ class Windows:
         sizes = np.minimum(self.block, self.samples - order * self.block)
         return [sizes[i : i + self.window] for i in range(0, len(sizes), self.window)]
 
-    def after(self, seed: int, epoch: int, position: int) -> tuple[int, ...]:
-        """The blocks of the window that comes next; none while the present one has just begun.
+    def around(self, seed: int, epoch: int, position: int) -> Around:
+        """The blocks of the window at a position, and those to fetch meanwhile.
 
-        Workers are a few batches apart: the window before may still be in use by one of them.
+        None of these while the window has just begun: workers are a few batches apart, and the
+        window before may still be in use by one of them.
         """
         starts = _starts(self, seed, epoch)
         at = int(np.searchsorted(starts, position, side="right")) - 1
+        now = _blocks_of(self, seed, epoch, at)
         if position - starts[at] < (starts[at + 1] - starts[at]) / 4:
-            return ()
+            return Around(now, ())
         if at + 2 < len(starts):
-            return _blocks_of(self, seed, epoch, at + 1)
-        return _blocks_of(self, seed, epoch + 1, 0)
+            return Around(now, _blocks_of(self, seed, epoch, at + 1))
+        return Around(now, _blocks_of(self, seed, epoch + 1, 0))
 
 
 def _generator(*path: int) -> np.random.Generator:

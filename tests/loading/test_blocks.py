@@ -48,7 +48,7 @@ def test_blocks_give_the_bytes_that_single_reads_give(bucket):
 
 
 def test_a_block_is_fetched_once_by_one_read_a_shard(bucket, monkeypatch):
-    shards = opened(bucket)
+    shards = opened(bucket, cache_bytes=1 << 20)  # the first blocks of the next epoch come too
     order = shards.order(5, seed=2, drop_last=False)
     asked = counted(monkeypatch)
     found = list(batches(shards, order, stop=order.batches))
@@ -58,7 +58,16 @@ def test_a_block_is_fetched_once_by_one_read_a_shard(bucket, monkeypatch):
     assert len(ranges) == len(set(ranges))
     first = {(r.shard, r.low) for r in table(shards)}
     assert len(first) == 13 and first <= {(n, low) for n, low, _ in ranges}
-    assert shards.blocks.cache.places == 6  # two windows
+
+
+def test_two_windows_are_kept_and_that_is_enough_to_fetch_nothing_twice_in_an_epoch(bucket):
+    shards = opened(bucket)
+    order = shards.order(5, seed=2)
+    assert shards.blocks.cache.places == 6
+    # up to the last full window: later the first blocks of the next epoch are fetched
+    for _ in batches(shards, order, stop=6):
+        pass
+    assert shards.blocks.cache.fetched <= 9
 
 
 class Range:
