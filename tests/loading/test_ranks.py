@@ -94,12 +94,11 @@ def test_workers_change_nothing(folder, remote, world, workers):
 @pytest.mark.soak
 @pytest.mark.parametrize("remote", [False, True], ids=["local", "blocks"])
 def test_every_world_and_number_of_workers_reads_the_same(folder, remote):
-    for drop in (False, True):
-        expected = joined(read(folder, 1, 0, remote=remote, drop_last=drop))
-        for world in (1, 2, 3, 8):
-            for workers in (0, 1, 4):
-                found = read(folder, world, workers, remote=remote, drop_last=drop)
-                assert joined(found) == expected, (world, workers, drop)
+    expected = joined(read(folder, 1, 0, remote=remote, drop_last=False))
+    for world in (1, 2, 3, 8):
+        for workers in (0, 1, 4):
+            found = read(folder, world, workers, remote=remote, drop_last=False)
+            assert joined(found) == expected, (world, workers)
 
 
 def test_the_last_batch_is_dropped_or_smaller_on_every_rank_and_counted(folder):
