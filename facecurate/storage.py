@@ -15,6 +15,7 @@ import io
 import os
 import shutil
 import tempfile
+from collections import OrderedDict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -103,6 +104,70 @@ def _read_some(url: str, offset: int, size: int) -> bytes:
         return data
     finally:
         os.close(handle)
+
+
+class Files:
+    """Local files kept open for positioned reads, the last ``limit`` of them.
+
+    For one thread at a time; a copy that is sent to another process opens its own.
+    """
+
+    def __init__(self, limit: int = 64) -> None:
+        self._limit = limit
+        self._open: OrderedDict[str, BinaryIO] = OrderedDict()
+
+    def read(self, url: str, offset: int, size: int) -> bytes:
+        """``size`` bytes from ``offset``; fewer at the end. Raises FileNotFoundError."""
+        file = self._open.get(url)
+        if file is None:
+            file = self._open[url] = open(url, "rb", buffering=0)  # noqa: SIM115 - kept
+            while len(self._open) > self._limit:
+                self._open.popitem(last=False)[1].close()
+        else:
+            self._open.move_to_end(url)
+        return os.pread(file.fileno(), size, offset)
+
+    def __reduce__(self) -> tuple[type[Files], tuple[int]]:
+        return Files, (self._limit,)
+
+    def __del__(self) -> None:
+        for file in self._open.values():
+            file.close()
+
+
+class Scratch:
+    """A temporary file without a name, shared by this process and the workers it spawns.
+
+    It lies where temporary files do (``TMPDIR``), takes room only where it was written, and is gone
+    with the last process that holds it, however that ends.
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with this object
+
+    def read(self, offset: int, size: int) -> bytes:
+        """``size`` bytes from ``offset``."""
+        return os.pread(self._file.fileno(), size, offset)
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Writes all of ``data`` at ``offset``. Raises NoSpaceError."""
+        rest = memoryview(data)
+        with _full_disk_told(tempfile.gettempdir()):
+            while rest:
+                done = os.pwrite(self._file.fileno(), rest, offset)
+                rest, offset = rest[done:], offset + done
+
+    def __getstate__(self) -> Any:
+        from multiprocessing.reduction import DupFd
+
+        return DupFd(self._file.fileno())
+
+    def __setstate__(self, state: Any) -> None:
+        self._file = os.fdopen(state.detach(), "r+b", buffering=0)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError):  # it could not be made
+            self._file.close()
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ import torch
 
 from facecurate import storage
 from facecurate.backbones import Backbone, to_safetensors
-from facecurate.loading import BatchOrder, FaceShards, batches
+from facecurate.loading import FaceShards, batches
 from facecurate.pretrain import PRESETS, PretrainConfig, swav
 from facecurate.pretrain.augment import multi_crop
 from facecurate.pretrain.optim import learning_rate
@@ -54,7 +54,7 @@ def main(
 def train(config: PretrainConfig, shards: str, *, device: str, workers: int) -> Backbone:
     """The backbone after all steps of ``config`` on the crops in ``shards``."""
     crops = FaceShards(shards, split=config.split, side=config.source)
-    order = BatchOrder(len(crops), config.batch_size, config.seed)
+    order = crops.order(config.batch_size, config.seed)
     model = make_model(config).to(device)  # backbone, projection head, prototypes; seeded
     model = model.to(memory_format=torch.channels_last)
     model.train()
@@ -72,7 +72,15 @@ def train(config: PretrainConfig, shards: str, *, device: str, workers: int) -> 
                 end=config.lr_end,
             )
         images = batch.images.to(device)  # (B, 3, source, source) uint8
-        views = multi_crop(images, config.views, config.augment, seed=config.seed, step=step)
+        views = multi_crop(
+            images,
+            config.views,
+            config.augment,
+            seed=config.seed,
+            step=step,
+            places=batch.places,
+            size=batch.size,
+        )
         model.renormalise()
         z = model(views)  # (views x B, features), length 1
         scores = model.prototypes(z)  # (views x B, prototypes)

@@ -75,6 +75,7 @@ def pretrain(
                 device=device,
                 redo=redo,
                 progress=lambda step, steps, metrics: progress(step, steps),
+                say=state.say,
             )
         counts |= {"steps": result.steps, "images": result.images}
     for warning in result.warnings:

@@ -12,9 +12,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from facecurate import records, storage, tars
-from facecurate.errors import FacecurateError
+from facecurate.errors import DamagedError, FacecurateError
+from facecurate.text import printable
 
 PICTURES = ("jpg", "jpeg")
+_LARGEST = 2**31 - 1  # bytes of a member that can be a crop or its row
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,8 @@ class Index:
 
     shards: urls; shard: (N,) number of the slot's shard; offset, size: (N,) bytes of the picture;
     json_offset, json_size: (N,) of its row, offset -1 where there is none. An emptied slot (a
-    take-down) has offset -1 and no key.
+    take-down) has offset -1 and no key. broken: what is wrong with tars that were read up to where
+    they break.
     """
 
     shards: tuple[str, ...]
@@ -33,26 +36,28 @@ class Index:
     size: NDArray[np.int32]
     json_offset: NDArray[np.int64]
     json_size: NDArray[np.int32]
+    broken: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.offset)
 
 
-def read_index(url: str, split: str | None = None) -> Index:
+def read_index(url: str, split: str | None = None, *, skip: bool = False) -> Index:
     """The slots of a folder of shards, or of a pattern of tars (``a/*.tar``, ``a/{000..003}.tar``).
 
     A folder is a dataset's ``shards`` or the dataset itself; with ``index.parquet`` no tar is
     opened, and ``split`` takes the shards named ``<split>-...`` only (foreign tars: all). Raises
-    FacecurateError where there is nothing to read.
+    FacecurateError where there is nothing to read, and DamagedError for a tar without an index that
+    breaks off, unless with ``skip`` what comes before is enough.
     """
     if re.search(r"[*?{\[]", storage.name(url)):
-        return _scan(_expand(url))
+        return _scan(_expand(url), skip)
     for folder in (url, storage.join(url, "shards")):
         names = storage.list(folder)
         if "index.parquet" in names:
             return _stored(folder, split)
         if shards := [n for n in names if n.endswith(".tar")]:
-            return _scan([storage.join(folder, n) for n in shards])
+            return _scan([storage.join(folder, n) for n in shards], skip)
     raise FacecurateError(f"there are no shards in {url}: make them with `facecurate shard`")
 
 
@@ -73,12 +78,18 @@ def _stored(folder: str, split: str | None) -> Index:
     if not len(table):
         which = f" named {split}-..." if split else ""
         raise FacecurateError(f"{folder} holds no samples{which}: run `facecurate shard` again")
+    shards = names.dictionary.to_pylist()
+    offset, size = _numbers(table, "offset", np.int64), _numbers(table, "size", np.int32)
+    outside = [n for n in shards if n != storage.name(n) or n in (".", "..")]
+    if outside or ((offset >= 0) & (size < 0)).any() or (offset < -1).any():
+        what = f"shard {printable(outside[0], 80)!r}" if outside else "offsets or sizes below 0"
+        raise DamagedError(f"{url} names {what}: run `facecurate shard` again")
     return Index(
-        shards=tuple(storage.join(folder, n) for n in names.dictionary.to_pylist()),
+        shards=tuple(storage.join(folder, n) for n in shards),
         keys=table["key"].combine_chunks(),
         shard=names.indices.to_numpy(zero_copy_only=False).astype(np.int32),
-        offset=_numbers(table, "offset", np.int64),
-        size=_numbers(table, "size", np.int32),
+        offset=offset,
+        size=size,
         json_offset=_numbers(table, "json_offset", np.int64),
         json_size=_numbers(table, "json_size", np.int32),
     )
@@ -133,13 +144,18 @@ def _matching(folder: str, name: str) -> list[str]:
     return [n for n in storage.list(folder) if fnmatch.fnmatchcase(n, name)]
 
 
-def _scan(shards: Iterable[str]) -> Index:
+def _scan(shards: Iterable[str], skip: bool) -> Index:
     """One pass over the headers of each tar; a key ends at the first dot of the member's name."""
     shards = tuple(shards)
+    broken: list[str] = []
     keys: list[str] = []
     rows: list[tuple[int, int, int, int, int]] = []
     for number, shard in enumerate(shards):
-        for key, parts in _samples(shard).items():
+        found, damage = _samples(shard)
+        if damage and not skip:
+            raise DamagedError(damage)
+        broken += [damage] if damage else []
+        for key, parts in found.items():
             picture = next((parts[e] for e in PICTURES if e in parts), None)
             if picture is not None:
                 keys.append(key)
@@ -157,14 +173,24 @@ def _scan(shards: Iterable[str]) -> Index:
         size=table[:, 2].astype(np.int32),
         json_offset=table[:, 3],
         json_size=table[:, 4].astype(np.int32),
+        broken=tuple(broken),
     )
 
 
-def _samples(shard: str) -> dict[str, dict[str, tuple[int, int]]]:
+def _samples(shard: str) -> tuple[dict[str, dict[str, tuple[int, int]]], str | None]:
+    """Members by key and extension, up to where the tar breaks off, and what is wrong there."""
     found: dict[str, dict[str, tuple[int, int]]] = {}
-    for member in tars.members(shard):
-        folder, slash, last = member.name.rpartition("/")
-        key, _, extension = last.partition(".")
-        parts = found.setdefault(f"{folder}{slash}{key}", {})
-        parts[extension.lower()] = (member.offset, member.size)
-    return found
+    key = None
+    try:
+        for member in tars.members(shard):
+            if member.size > _LARGEST:
+                continue
+            folder, slash, last = member.name.rpartition("/")
+            stem, _, extension = last.partition(".")
+            key = f"{folder}{slash}{stem}"
+            parts = found.setdefault(key, {})
+            parts[extension.lower()] = (member.offset, member.size)
+    except DamagedError as error:
+        after = f"after key {printable(key, 80)}" if key is not None else "before any key"
+        return found, f"{error}, {after}"
+    return found, None

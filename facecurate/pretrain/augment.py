@@ -9,66 +9,50 @@ values are clamped once after the fused colour matrix and that hue turns about t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facecurate.pretrain import colour
-from facecurate.pretrain.config import Augment, View
-from facecurate.pretrain.seeds import generator
+from facecurate.loading import colour
+from facecurate.loading.crops import RATIO, Augment, Drawn, View, draw
 
-RATIO = (3 / 4, 4 / 3)
-_TRIES = 10
 _STEEPEST = 1.5  # source pixels an output pixel may stride before bilinear sampling aliases
 
 
 def multi_crop(
-    images: Tensor, views: tuple[View, ...], settings: Augment, *, seed: int, step: int
+    images: Tensor,
+    views: tuple[View, ...],
+    settings: Augment,
+    *,
+    seed: int,
+    step: int,
+    places: Sequence[int] | None = None,
+    size: int | None = None,
 ) -> list[Tensor]:
     """Normalised views of a batch: (B, 3, S, S) uint8 -> one tensor a resolution.
 
     Entry i is (count * B, 3, size, size) float32 on the images' device, crop by crop: row c * B + b
-    is crop c of image b. A pure function of the images, the settings and (seed, step).
+    is crop c of image b. ``places``, ``size``: where in the global batch, and how large that is; a
+    rank's part and a batch with left-out pictures get the draws they have in the whole. A pure
+    function of the images, the settings and (seed, step).
     """
-    pixels = images.float().div_(255.0)
-    return [
-        _view(pixels, view, settings, generator(seed, step, number))
-        for number, view in enumerate(views)
-    ]
+    pixels = images.contiguous().float().div_(255.0)
+    whole = len(images) if size is None else size
+    drawn = draw(views, settings, seed=seed, step=step, size=whole, places=places)
+    return [_view(pixels, *pair, settings) for pair in zip(views, drawn, strict=True)]
 
 
-def _view(pixels: Tensor, view: View, settings: Augment, draws: torch.Generator) -> Tensor:
-    count = len(pixels) * view.count
-    boxes = crop_boxes(count, view.scale, draws) * pixels.shape[-1]
-    flips = torch.rand(count, generator=draws) < settings.flip_p
-    crops = resized_crops(pixels, boxes, flips, view)
-    matrices = colour.draw(count, settings, draws).to(crops.device)
-    crops = colour.apply(crops, matrices, settings)
+def _view(pixels: Tensor, view: View, drawn: Drawn, settings: Augment) -> Tensor:
+    boxes = drawn.boxes * pixels.shape[-1]
+    crops = resized_crops(pixels, boxes, drawn.flips, view)
+    crops = colour.apply(crops, drawn.colours.to(crops.device), settings)
     if settings.blur_p > 0:
-        crops = _blur(crops, settings, draws)
+        crops = _blur(crops, drawn.sigmas, settings.blur[1])
     mean, std = (torch.tensor(v, device=crops.device) for v in (settings.mean, settings.std))
     crops = (crops - mean[:, None, None]) / std[:, None, None]
     return crops.contiguous(memory_format=torch.channels_last)
-
-
-def crop_boxes(count: int, scale: tuple[float, float], draws: torch.Generator) -> Tensor:
-    """Random resized crops of the unit square: (count, 4) x0, y0, width, height.
-
-    Area uniform in ``scale``, log aspect uniform in 3/4 to 4/3; drawn again up to ten times until
-    it fits, else the middle of the square.
-    """
-    shape = (count, _TRIES)
-    area = scale[0] + (scale[1] - scale[0]) * torch.rand(shape, generator=draws)
-    low, high = math.log(RATIO[0]), math.log(RATIO[1])
-    aspect = torch.exp(low + (high - low) * torch.rand(shape, generator=draws))
-    sides = torch.stack([(area * aspect).sqrt(), (area / aspect).sqrt()], dim=-1)
-    fits = (sides <= 1).all(dim=-1)
-    first = fits.int().argmax(dim=1)
-    chosen = sides[torch.arange(count), first]
-    chosen = torch.where(fits.any(dim=1, keepdim=True), chosen, torch.ones(()))
-    corner = torch.rand((count, 2), generator=draws) * (1 - chosen)
-    return torch.cat([corner, chosen], dim=1)
 
 
 def resized_crops(pixels: Tensor, boxes: Tensor, flips: Tensor, view: View) -> Tensor:
@@ -93,12 +77,10 @@ def resized_crops(pixels: Tensor, boxes: Tensor, flips: Tensor, view: View) -> T
     return functional.avg_pool2d(crops, finer) if finer > 1 else crops
 
 
-def _blur(crops: Tensor, settings: Augment, draws: torch.Generator) -> Tensor:
-    """A Gaussian of its own for each crop; those that are not drawn keep their pixels."""
+def _blur(crops: Tensor, sigmas: Tensor, high: float) -> Tensor:
+    """A Gaussian of its own for each crop; those whose sigma is 0 keep their pixels."""
     count, _, height, width = crops.shape
-    low, high = settings.blur
-    sigma = low + (high - low) * torch.rand(count, generator=draws)
-    sigma = torch.where(torch.rand(count, generator=draws) < settings.blur_p, sigma, 1e-3)
+    sigma = sigmas.clamp_min(1e-3)
     radius = min(math.ceil(3 * high), min(height, width) - 1)
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float32)
     taps = torch.exp(-0.5 * (offsets / sigma[:, None]) ** 2)

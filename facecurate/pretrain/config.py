@@ -9,58 +9,9 @@ from typing import Any, Literal
 
 from facecurate.backbones import ARCHS
 from facecurate.errors import UsageError
+from facecurate.loading import Augment, View
 
 METHODS = ("swav",)
-SWAV_STD = (0.228, 0.224, 0.225)  # 0.228 is SwAV's published value, not ImageNet's 0.229
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """A resolution of the multi-crop: ``count`` crops of ``size`` pixels.
-
-    scale: smallest and largest share of the picture's area.
-    """
-
-    size: int
-    count: int
-    scale: tuple[float, float]
-
-    def __post_init__(self) -> None:
-        if self.size < 8 or self.count < 1:
-            _refuse(f"crops of {self.size} px x {self.count}: use 8 px or more, at least one crop")
-        if not 0 < self.scale[0] <= self.scale[1] <= 1:
-            _refuse(f"crop scale {self.scale} must rise inside (0, 1]: use for example (0.3, 1.0)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Augment:
-    """Colour and geometry of a view; factors as in torchvision's ColorJitter.
-
-    gain: further factor of each channel, 1 +- gain. blur: sigma in pixels, at ``blur_p``.
-    """
-
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    hue: float = 0.0
-    gain: float = 0.0
-    jitter_p: float = 0.0
-    grey_p: float = 0.0
-    flip_p: float = 0.5
-    blur: tuple[float, float] = (0.1, 2.0)
-    blur_p: float = 0.0
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = SWAV_STD
-
-    def __post_init__(self) -> None:
-        for name in ("jitter_p", "grey_p", "flip_p", "blur_p"):
-            if not 0 <= getattr(self, name) <= 1:
-                _refuse(f"{name} ({getattr(self, name)}) is a probability: use 0 to 1")
-        for name in ("brightness", "contrast", "saturation", "gain"):
-            if not 0 <= getattr(self, name) <= 1:
-                _refuse(f"{name} ({getattr(self, name)}) is a half range: use 0 to 1")
-        if not 0 <= self.hue <= 0.5:
-            _refuse(f"hue ({self.hue}) is a share of the circle: use 0 to 0.5")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +27,7 @@ class PretrainConfig:
     method: str = "swav"
     arch: str = "resnet18-half"
     views: tuple[View, ...] = ()
-    augment: Augment = Augment()
+    augment: Augment = Augment()  # noqa: RUF009 - frozen
     source: int = 72
     split: str = "train"
     batch_size: int = 64

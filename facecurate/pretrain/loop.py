@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from facecurate import storage
 from facecurate.backbones import check_device
-from facecurate.loading import BatchOrder, FaceShards
+from facecurate.loading import FaceShards, quality
 from facecurate.pretrain import run
 from facecurate.pretrain.config import PretrainConfig
 from facecurate.pretrain.trainer import Progress, Trainer
+
+_log = logging.getLogger(__name__)
 
 _CACHE = 256 << 20  # bytes of decoded crops kept in memory; small sets are decoded once
 
@@ -50,6 +53,7 @@ def pretrain(
     on_error: str = "raise",
     progress: Progress | None = None,
     stop: Callable[[], bool] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> PretrainResult:
     """Trains a backbone on shards and writes ``weights.safetensors`` last.
 
@@ -57,7 +61,8 @@ def pretrain(
     the same bytes as those of an unbroken run. ``stop`` is asked after each step: True writes a
     checkpoint and raises StoppedError. Raises SettingsError for a folder of another run,
     FacecurateError for too few samples, a device that is not here and for a collapse. With ``redo``
-    the first of the result's ``warnings`` says what was discarded.
+    the first of the result's ``warnings`` says what was discarded. ``say`` is told, before the
+    training, how well an order that reads a bucket in blocks mixes, and which tars break off.
     """
     shards = FaceShards(
         shards_url,
@@ -65,8 +70,9 @@ def pretrain(
         side=config.source,
         on_error="skip" if on_error == "skip" else "raise",
         cache=_CACHE,
+        block=None if redo else run.block(run_url),
     )
-    order = BatchOrder(len(shards), config.batch_size, config.seed)
+    order = shards.order(config.batch_size, config.seed)
     trainer = Trainer(config, order, run_url, check_device(device))
     if redo:  # only now: what cannot start must not cost the weights that are there
         discarded = run.discard(run_url)
@@ -76,12 +82,20 @@ def pretrain(
     if finished:
         trainer.recall()
     else:
+        _tell(shards, trainer, say or _log.info)
         try:
             trainer.train(shards, workers, progress, stop)
         finally:
             trainer.keep_last_good()
         trainer.export()
     return _result(trainer)
+
+
+def _tell(shards: FaceShards, trainer: Trainer, say: Callable[[str], None]) -> None:
+    for told in shards.index.broken:
+        say(f"read up to where it breaks: {told}")
+    if trainer.order.windows is not None:
+        say(str(quality(trainer.order)))
 
 
 def _result(trainer: Trainer) -> PretrainResult:

@@ -45,6 +45,15 @@ def open_run(url: str, config: PretrainConfig, shards: FaceShards) -> bool:
     return storage.exists(storage.join(url, WEIGHTS))
 
 
+def block(url: str) -> int | None:
+    """Slots of the blocks that a run of a bucket's shards began with; None if it has none."""
+    target = storage.join(url, CONFIG)
+    if not storage.exists(target):
+        return None
+    found = json.loads(storage.read(target)).get("data", {}).get("block")
+    return found if isinstance(found, int) and found > 0 else None
+
+
 def described(config: PretrainConfig, shards: FaceShards) -> dict[str, Any]:
     """What config.json holds: the settings and the data's lineage, as plain JSON values."""
     plain = {"format": FORMAT, "settings": dataclasses.asdict(config), "data": shards.lineage()}
@@ -53,7 +62,7 @@ def described(config: PretrainConfig, shards: FaceShards) -> dict[str, Any]:
 
 
 def _forgot_only(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    same = before.get("slots") == now.get("slots")
+    same = all(before.get(name) == now.get(name) for name in ("slots", "block"))
     return same and now.get("emptied", 0) > before.get("emptied", 0)
 
 

@@ -14,12 +14,12 @@ from facecurate import storage, sums
 from facecurate.backbones import build, to_safetensors
 from facecurate.errors import FacecurateError, StoppedError
 from facecurate.loading import Batch, BatchOrder, FaceShards, batches
+from facecurate.loading.seeds import generator
 from facecurate.pretrain import run, swav
 from facecurate.pretrain.augment import multi_crop
 from facecurate.pretrain.config import PretrainConfig
 from facecurate.pretrain.guard import Guard, advice
 from facecurate.pretrain.optim import Larc, learning_rate, parameter_groups
-from facecurate.pretrain.seeds import generator
 
 _log = logging.getLogger(__name__)
 
@@ -124,7 +124,15 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         images = batch.images.to(self.device)
-        views = multi_crop(images, config.views, config.augment, seed=config.seed, step=number)
+        views = multi_crop(
+            images,
+            config.views,
+            config.augment,
+            seed=config.seed,
+            step=number,
+            places=batch.places,
+            size=batch.size,
+        )
         measured = self._descend(views, len(images))
         self.step += 1
         row = {

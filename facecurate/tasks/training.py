@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facecurate.backbones import Backbone
-from facecurate.pretrain import Augment, colour
+from facecurate.loading import Augment, colour
+from facecurate.loading.seeds import generator
 from facecurate.pretrain.optim import learning_rate
-from facecurate.pretrain.seeds import generator
 from facecurate.tasks import heatmaps, landmarks
 from facecurate.tasks.landmarks import LandmarkSet
 from facecurate.tasks.recipe import CellConfig

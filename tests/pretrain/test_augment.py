@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from facecurate.pretrain import colour
-from facecurate.pretrain.augment import crop_boxes, multi_crop, resized_crops
-from facecurate.pretrain.config import Augment, View
-from facecurate.pretrain.seeds import generator
+from facecurate.loading import colour
+from facecurate.loading.crops import Augment, View, crop_boxes
+from facecurate.loading.seeds import generator
+from facecurate.pretrain.augment import multi_crop, resized_crops
 
 PLAIN = Augment(flip_p=0.0, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 VIEWS = (View(size=24, count=2, scale=(0.3, 1.0)), View(size=16, count=3, scale=(0.1, 0.3)))

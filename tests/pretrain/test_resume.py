@@ -10,7 +10,8 @@ import tiny
 import torch
 
 from facecurate.errors import FacecurateError, SettingsError, StoppedError, UsageError
-from facecurate.pretrain import PRESETS, Augment, PretrainConfig, View, pretrain
+from facecurate.loading import FaceShards
+from facecurate.pretrain import PRESETS, Augment, PretrainConfig, View, pretrain, run
 
 SAME = ("config.json", "metrics.jsonl", "weights.safetensors")
 CONFIG = PretrainConfig(
@@ -153,6 +154,33 @@ def test_workers_and_remote_storage_change_no_byte(shards, unbroken, memory):
     for name, data in contents(unbroken).items():
         assert storage.read(f"{memory}/runs/one/{name}") == data
         assert storage.read(f"{memory}/runs/two/{name}") == data
+
+
+def test_a_run_keeps_the_blocks_that_it_began_with(tmp_path):
+    folder = tiny.write_shards(tmp_path / "x", tiny.faces(40, side=40), per_shard=7)
+    bucket, run_url = f"file://{folder}", str(tmp_path / "run")
+
+    def opened(block_bytes):
+        block = run.block(run_url)
+        return FaceShards(bucket, window=2, block_bytes=block_bytes, block=block)
+
+    assert not run.open_run(run_url, CONFIG, opened(6_000))
+    rows = tiny.read_rows(folder / "shards")
+    rows[11] = (None,) * 6
+    tiny.write_index(folder / "shards", rows)
+    later = opened(12_000)  # as if what was taken down had changed the mean size that much
+    assert later.windows.block == run.block(run_url) == 4
+    assert not run.open_run(run_url, CONFIG, later)
+    with pytest.raises(SettingsError, match=r"data\.block 4, now it is 8"):
+        run.open_run(run_url, CONFIG, FaceShards(bucket, window=2, block_bytes=12_000))
+
+
+def test_how_the_samples_of_a_bucket_mix_is_told_before_the_training(shards, tmp_path):
+    told = []
+    config = CONFIG.but(steps=1)
+    pretrain(f"file://{shards}", str(tmp_path / "a"), config, say=told.append)
+    pretrain(shards, str(tmp_path / "b"), config, say=told.append)
+    assert told == ["order: all 20 samples mixed"]
 
 
 def test_the_last_two_checkpoints_are_kept(unbroken):

@@ -7,7 +7,7 @@ from facecurate import metrics
 from facecurate.datasets import manifest
 from facecurate.datasets.points import POINT_SETS
 from facecurate.errors import FacecurateError
-from facecurate.pretrain.seeds import generator
+from facecurate.loading.seeds import generator
 from facecurate.tasks import DatasetInfo, dataset_info, heatmaps, landmarks
 from facecurate.tasks.landmarks import Geometry, training_view
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from facecurate.pretrain.config import Augment
+if TYPE_CHECKING:
+    from facecurate.loading.crops import Augment
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow and torchvision weigh grey
 
@@ -31,6 +33,12 @@ class Draws:
         """The same on a device."""
         fields = (self.order, self.factors, self.hue, self.gain, self.grey)
         order, factors, hue, gain, grey = (field.to(device) for field in fields)
+        return Draws(order, factors, hue, gain, grey)
+
+    def of(self, rows: Tensor) -> Draws:
+        """The draws of these crops."""
+        fields = (self.order, self.factors, self.hue, self.gain, self.grey)
+        order, factors, hue, gain, grey = (field[rows] for field in fields)
         return Draws(order, factors, hue, gain, grey)
 
 

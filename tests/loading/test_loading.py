@@ -100,9 +100,9 @@ def test_every_decoder_gives_the_same_picture(choice, monkeypatch):
     }
     decode = makers[choice]()
     reference = np.asarray(Image.fromarray(pixels), int)
-    assert abs(decode(tiny.jpeg(pixels), None).astype(int) - reference).mean() < 4
+    assert abs(decode(tiny.jpeg(pixels), None, None).astype(int) - reference).mean() < 4
     with pytest.raises((ValueError, OSError, RuntimeError)):
-        decode(tiny.jpeg(pixels)[:900], None)
+        decode(tiny.jpeg(pixels)[:900], None, None)
 
 
 def huge_jpeg(side: int = 16_000) -> bytes:
@@ -124,7 +124,7 @@ def test_every_decoder_looks_at_the_size_before_it_takes_memory(choice):
     }[choice]()
     assert len(huge_jpeg()) < 1000
     with pytest.raises(ValueError, match="too_many_pixels"):
-        decode(huge_jpeg(), 64)
+        decode(huge_jpeg(), 64, None)
 
 
 def test_a_sample_that_would_take_all_memory_counts_as_damaged(tmp_path):
