@@ -25,7 +25,8 @@ from facecurate.diversity.structure import UNKNOWN, Labels, Structure
 from facecurate.diversity.variance import variance_by_group
 from facecurate.workers import usual_workers
 
-DIMENSION, PEOPLE, STATES, NOISE = 512, 27, 500, 0.03
+DIMENSION, PEOPLE, NOISE = 512, 27, 0.03
+STATES = 700  # of the person with most; 300 of the one with fewest
 TAU = 1 - 4 * NOISE**2  # two observations of one state are at 1 - NOISE^2
 TAUS = [TAU, *(1 - np.geomspace(1e-4, 0.2, 23)).tolist()]
 CONE = 0.4  # the mean cosine of two people's frames
@@ -35,7 +36,7 @@ FAISS, SKLEARN = 16_000, 6_000
 
 
 def planted(path: Path, count: int) -> None:
-    """Writes (count, DIMENSION) float16 vectors as NPY: PEOPLE times STATES, seen in turn."""
+    """Writes (count, DIMENSION) float16 vectors as NPY: states of PEOPLE, seen in turn."""
     rng = np.random.default_rng(0)
     x = np.lib.format.open_memmap(path, "w+", np.float16, (count, DIMENSION))
     common = _unit(rng.standard_normal((1, DIMENSION), dtype=np.float32))
@@ -52,7 +53,7 @@ def planted(path: Path, count: int) -> None:
 def _frames(count: int) -> tuple[np.ndarray, np.ndarray]:
     """The person and the state of each frame."""
     person = np.arange(count) * PEOPLE // count
-    return person, (np.arange(count) // 3) % STATES
+    return person, (np.arange(count) // 3) % (300 + person * 400 // (PEOPLE - 1))
 
 
 def _truth(count: int) -> float:
@@ -62,7 +63,7 @@ def _truth(count: int) -> float:
 
 
 def _source(count: int) -> tuple[Structure, Labels]:
-    """A film for each person, every third person in the test split, one level for ten states."""
+    """A film for each person, every third person in the test split, a level a hundred states."""
     person, state = _frames(count)
     people = person.astype(np.int32)
     names = tuple(f"{n:02d}" for n in range(PEOPLE))

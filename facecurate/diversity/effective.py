@@ -87,12 +87,13 @@ def effective(pairs: Pairs) -> EffectiveNumber:
     parts = [codes == code for code in present]
     each = [_orders(pairs.counts[:, part], weights[part]) for part in parts]
     d0, d1, d2 = np.stack(each, axis=-1) if each else np.zeros((3, len(pairs.taus), 0))
-    spread = [_error(pairs.counts[:, part], weights[part]) for part in parts]
-    frames = np.array([np.rint(weights[part].sum()) for part in parts], np.int64)
+    strata = [np.full(len(codes), True)] if pairs.pooled else parts
+    spread = [_error(pairs.counts[:, part], weights[part]) for part in strata]
+    frames = np.bincount(pairs.groups.codes, minlength=len(pairs.groups.names))[present]
     names = tuple(pairs.groups.names[code] for code in present)
     error0 = np.sqrt(sum((one**2 for one in spread), np.zeros(len(pairs.taus))))
     return EffectiveNumber(
-        pairs.taus, names, frames, d0, d1, d2, total0, total1, total2, error0
+        pairs.taus, names, frames.astype(np.int64), d0, d1, d2, total0, total1, total2, error0
     )  # fmt: skip
 
 

@@ -52,8 +52,8 @@ def inside(
 ) -> None:  # fmt: skip
     """Counts every pair of a block whose frames may share a group; block: (R, C) float32.
 
-    histogram: (N, T + 1) pairs of one group by level, not all of level 0; reached: (4, N) the highest level with an
-    earlier frame; crossing: (N,) the highest level with a frame of another split.
+    histogram: (N, T + 1) pairs of one group by level, not all of level 0; reached: (4, N) the
+    highest level with an earlier frame; crossing: (N,) the same with a frame of another split.
     """
     levels = np.empty(_STEP, np.int16)
     for r in range(len(block)):

@@ -64,8 +64,19 @@ class Pairs:
         return len(self.rows) == len(self.groups.codes)
 
     @property
+    def pooled(self) -> bool:
+        """Whether the sample was drawn from all frames at once, so that it lacks some groups."""
+        asked = self.groups.codes[self.rows]
+        return len(np.unique(asked)) < len(np.unique(self.groups.codes))
+
+    @property
     def weights(self) -> NDArray[np.float64]:
-        """(M,) how many frames of its group a compared frame stands for: 1 where exact."""
+        """(M,) how many frames a compared one stands for, of its group where all groups are there.
+
+        1 where exact.
+        """
+        if self.pooled:
+            return np.full(len(self.rows), len(self.groups.codes) / len(self.rows))
         size = len(self.groups.names)
         frames = np.bincount(self.groups.codes, minlength=size)
         asked = self.groups.codes[self.rows]
@@ -145,10 +156,16 @@ def _counts(histogram: NDArray[np.int32], taus: Sequence[float]) -> NDArray[np.i
 
 
 def _sampled(group: Index, sample: int, seed: int) -> Index:
-    """Places to compare with all others: of each group its share, but 50 of them at least."""
+    """Places to compare with all others: of each group its share, but 50 of them if that fits.
+
+    Where there are too many groups for two frames of each, of all frames alike.
+    """
     rng = np.random.default_rng([seed, 7])
+    if 2 * (group[-1] + 1) > sample:
+        return np.sort(rng.choice(len(group), min(sample, len(group)), replace=False))
     sizes = np.bincount(group)
-    wanted = np.minimum(sizes, np.maximum(50, np.ceil(sample * sizes / len(group)).astype(int)))
+    least = min(50, sample // len(sizes))
+    wanted = np.minimum(sizes, np.maximum(least, np.ceil(sample * sizes / len(group)).astype(int)))
     starts = np.cumsum(sizes) - sizes
     drawn = [
         start + rng.choice(size, few, replace=False)
@@ -159,5 +176,9 @@ def _sampled(group: Index, sample: int, seed: int) -> Index:
 
 def _half(group: Index, asked: Index) -> NDArray[np.float64]:
     """(N,) half the frames that each sampled place stands for: a pair is met from both ends."""
-    weight: NDArray[np.float64] = np.bincount(group) / np.bincount(group[asked]) / 2
+    sizes = np.bincount(group)
+    drawn = np.bincount(group[asked], minlength=len(sizes))
+    if (drawn == 0).any():
+        return np.full(len(group), len(group) / len(asked) / 2)
+    weight: NDArray[np.float64] = sizes / drawn / 2
     return weight[group]

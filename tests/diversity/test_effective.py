@@ -152,3 +152,14 @@ def test_a_sample_estimates_the_whole_within_its_standard_error() -> None:
     off = np.array([(part.total0[0] - whole.total0[0]) / part.error0[0] for part in parts])
     assert whole.error0[0] == 0 and whole.frames.tolist() == parts[0].frames.tolist()
     assert abs(off.mean()) < 0.5 and 0.7 < off.std() < 1.3
+
+
+def test_a_sample_of_very_many_small_groups_is_drawn_from_all_frames_alike() -> None:
+    rng = np.random.default_rng(7)
+    people = np.repeat(np.arange(1500), 2)
+    x = np.repeat(rng.normal(size=(1500, 32)), 2, axis=0).astype(np.float32)
+    pairs = compare(x, structure(people), [0.9], exact_up_to=0, sample=600)
+    found = effective(pairs)
+    assert len(pairs.rows) == 600 and pairs.pooled
+    assert found.total0[0] == pytest.approx(1500) and found.error0[0] == pytest.approx(0)
+    assert found.d0.sum() == pytest.approx(1500) and set(found.frames.tolist()) == {2}
