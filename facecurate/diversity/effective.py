@@ -81,19 +81,23 @@ def neighbour_counts(
 
 def effective(pairs: Pairs) -> EffectiveNumber:
     """The orders 0, 1 and 2 from one pass over the pairs, per group and in total."""
-    weights, codes = pairs.weights, pairs.groups.codes[pairs.rows]
-    total0, total1, total2 = _orders(pairs.counts, weights)
-    present = sorted(np.unique(codes).tolist(), key=lambda code: pairs.groups.names[code])
-    parts = [codes == code for code in present]
-    each = [_orders(pairs.counts[:, part], weights[part]) for part in parts]
-    d0, d1, d2 = np.stack(each, axis=-1) if each else np.zeros((3, len(pairs.taus), 0))
-    strata = [np.full(len(codes), True)] if pairs.pooled else parts
-    spread = [_error(pairs.counts[:, part], weights[part]) for part in strata]
-    frames = np.bincount(pairs.groups.codes, minlength=len(pairs.groups.names))[present]
-    names = tuple(pairs.groups.names[code] for code in present)
-    error0 = np.sqrt(sum((one**2 for one in spread), np.zeros(len(pairs.taus))))
+    present, group = np.unique(pairs.groups.codes[pairs.rows], return_inverse=True)
+    in_order = sorted(range(len(present)), key=lambda g: pairs.groups.names[present[g]])
+    by_name = np.array(in_order, np.int64)
+    place = np.empty(len(present), np.int64)
+    place[by_name] = np.arange(len(present))
+    group, weights = place[group], pairs.weights
+    one = np.zeros(len(group), np.int64)
+    each = [_orders(counts, weights, group, len(present)) for counts in pairs.counts]
+    total = [_orders(counts, weights, one, min(1, len(present))) for counts in pairs.counts]
+    d0, d1, d2 = np.stack(each, axis=1)
+    strata = one if pairs.pooled else group
+    error0 = np.array([_error(counts, weights, strata) for counts in pairs.counts])
+    sizes = np.bincount(pairs.groups.codes, minlength=len(pairs.groups.names))[present]
+    names = tuple(pairs.groups.names[code] for code in present[by_name])
+    total0, total1, total2 = np.stack(total, axis=1).sum(axis=2)
     return EffectiveNumber(
-        pairs.taus, names, frames.astype(np.int64), d0, d1, d2, total0, total1, total2, error0
+        pairs.taus, names, sizes[by_name], d0, d1, d2, total0, total1, total2, error0
     )  # fmt: skip
 
 
@@ -122,23 +126,24 @@ def _inside(vectors: ArrayLike, groups: Sequence[str] | None, taus: Sequence[flo
     return compare(x, bare(codes, names), taus, across=False, exact_up_to=len(x))
 
 
-def _orders(counts: NDArray[np.int32], weights: Floats) -> Floats:
-    """(3, T) the orders 0, 1 and 2 of (T, M) counts of frames that weigh (M,)."""
-    if not len(weights):
-        return np.zeros((3, len(counts)))
-    frames = weights.sum()
-    zero = (1.0 / counts) @ weights
-    one = np.exp(-(np.log(counts / frames) @ weights) / frames)
-    two = frames**2 / (counts @ weights)
-    return np.stack([zero, one, two])
+def _orders(
+    counts: NDArray[np.int32], weights: Floats, group: NDArray[np.int64], groups: int
+) -> Floats:
+    """(3, G) the orders 0, 1 and 2 inside each group; (M,) counts of frames that weigh (M,)."""
+
+    def summed(values: Floats) -> Floats:
+        return np.bincount(group, values, minlength=groups).astype(np.float64)
+
+    frames = summed(weights)
+    one = frames * np.exp(-summed(weights * np.log(counts)) / frames)
+    return np.stack([summed(weights / counts), one, frames**2 / summed(weights * counts)])
 
 
-def _error(counts: NDArray[np.int32], weights: Floats) -> Floats:
-    """(T,) the standard error of the sum of w / c over frames drawn from one group, Cochran's."""
-    drawn = counts.shape[1]
-    frames = weights.sum()
-    left = max(0.0, 1 - drawn / frames)
-    if drawn < 2 or not left:
-        return np.zeros(len(counts))
-    error: Floats = frames * (1.0 / counts).std(axis=1, ddof=1) * np.sqrt(left / drawn)
-    return error
+def _error(counts: NDArray[np.int32], weights: Floats, stratum: NDArray[np.int64]) -> float:
+    """The standard error of the sum of w / c over frames drawn from each stratum (Cochran)."""
+    drawn, frames = np.bincount(stratum), np.bincount(stratum, weights)
+    share = 1.0 / counts
+    rest = share - (np.bincount(stratum, share) / np.maximum(drawn, 1))[stratum]
+    variance = np.bincount(stratum, rest**2) / np.maximum(drawn - 1, 1)
+    left = np.maximum(0.0, 1 - drawn / np.maximum(frames, 1))
+    return float(np.sqrt((frames**2 * variance * left / np.maximum(drawn, 1)).sum()))

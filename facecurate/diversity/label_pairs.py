@@ -18,7 +18,7 @@ from facecurate.diversity.cosines import Exact, usable
 from facecurate.diversity.places import Grouping, Index, grouping, places
 from facecurate.diversity.structure import Labels, Structure
 from facecurate.errors import FacecurateError
-from facecurate.similar.products import Rows, Vectors
+from facecurate.similar.products import Vectors
 
 ASKED = 400
 """Frames of each group that are compared with all others of it."""
@@ -70,23 +70,21 @@ def label_pairs(
     reach = np.broadcast_to(np.asarray(apart, np.float64), len(vectors))
     equal = np.zeros((len(groups.names), len(EDGES) - 1), np.int64)
     found = LabelPairs(groups, equal, equal.copy(), 0, int((~labelled).sum()))
-    codes, taken = groups.codes[order], 0
-    for code in range(len(groups.names)):
-        members = order[codes == code]
+    codes, taken, cosines = groups.codes[order], 0, Exact(rows, BLOCK)
+    for members in np.split(order, np.flatnonzero(np.diff(codes)) + 1):  # groups stand together
         chosen = np.unique(np.linspace(0, len(members) - 1, min(asked, len(members))).astype(int))
         taken += len(chosen)
-        _count(rows, structure, values, reach, members, chosen, found, code)
+        if len(members) > 1:
+            code = int(groups.codes[members[0]])
+            _count(cosines, structure, values, reach, members, chosen, found, code)
     return LabelPairs(groups, found.equal, found.different, taken, found.unlabelled)
 
 
 def _count(
-    rows: Rows, structure: Structure, values: NDArray[np.float32], reach: NDArray[np.float64],
+    cosines: Exact, structure: Structure, values: NDArray[np.float32], reach: NDArray[np.float64],
     members: Index, chosen: Index, found: LabelPairs, code: int,
 ) -> None:  # fmt: skip
     """Enters the pairs of one group: places ``chosen`` in its ``members`` with all of these."""
-    if not len(chosen):
-        return
-    cosines = Exact(rows, BLOCK)
     asked = np.full(len(members), False)
     asked[chosen] = True
     first = cosines.prepared(members[chosen])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from abc import ABC, abstractmethod
 from typing import Any
 
 import pyarrow as pa
@@ -10,14 +11,14 @@ import pyarrow as pa
 from facecurate.errors import FacecurateError
 
 
-class Tabular:
+class Tabular(ABC):
     """Gives a result with ``to_arrow`` the same as a pandas data frame."""
 
     __slots__ = ()
 
+    @abstractmethod
     def to_arrow(self) -> pa.Table:
         """The result as a table."""
-        raise NotImplementedError
 
     def to_pandas(self) -> Any:
         """The result as a ``pandas.DataFrame``. Raises FacecurateError without pandas."""

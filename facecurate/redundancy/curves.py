@@ -16,6 +16,8 @@ def tolerance_curve(result: Mapping[str, Any]) -> str:
     curve = result["curve"]
     distance = [max(1 - tau, _FLOOR) for tau in curve["tau"]]
     with figure(7.0, 3.4) as (axes, svg):
+        low = max(0.8, min(curve["order2"]) * 0.7)
+        axes.set(yscale="log", ylim=(low, result["frames"] * 1.6))  # first: counts may be equal
         axes.plot(distance, curve["n_eff"], color=BLUE, linewidth=2, label="order 0, N_eff")
         axes.plot(
             distance, curve["order1"], color=BLUE, linewidth=1, linestyle="--", label="order 1"
@@ -28,10 +30,7 @@ def tolerance_curve(result: Mapping[str, Any]) -> str:
         for name, colour in (("copy", RED), ("label", GOLD)):
             if result[name]:
                 _mark(axes, result[name], f"tau_{name}", colour)
-        axes.set(
-            xscale="log", yscale="log", xlabel="tolerance, 1 - cosine", ylabel="distinct frames"
-        )
-        axes.set_ylim(bottom=max(0.8, min(curve["order2"]) * 0.7), top=result["frames"] * 1.6)
+        axes.set(xscale="log", xlabel="tolerance, 1 - cosine", ylabel="distinct frames")
         axes.legend(frameon=False, loc="lower left")
         _plain(axes.yaxis)
     return svg[0]
@@ -105,6 +104,8 @@ def learning_curve(curve: Mapping[str, Any]) -> str:
     """The score on unseen people against the frames trained on, a line a share of people."""
     with figure(7.0, 3.2) as (axes, svg):
         people = list(dict.fromkeys(cell["people"] for cell in curve["cells"]))
+        every = [cell["trained"] for cell in curve["cells"]]
+        axes.set(xscale="log", xlim=(min(every) * 0.8, max(every) * 1.25))  # first: may be equal
         for percent, colour in zip(people, (GREY, GOLD, BLUE), strict=False):
             cells = [c for c in curve["cells"] if c["people"] == percent and c["value"] is not None]
             trained = [cell["trained"] for cell in cells]
@@ -113,7 +114,7 @@ def learning_curve(curve: Mapping[str, Any]) -> str:
             if percent == people[-1] and all(c["low"] is not None for c in cells):
                 ends = [c["low"] for c in cells], [c["high"] for c in cells]
                 axes.fill_between(trained, *ends, color=colour, alpha=0.15, linewidth=0)
-        axes.set(xscale="log", xlabel="frames trained on", ylabel=f"{curve['score'].upper()}")
+        axes.set(xlabel="frames trained on", ylabel=curve["score"].upper())
         axes.legend(frameon=False, loc="lower right")
         _plain(axes.xaxis)
     return svg[0]

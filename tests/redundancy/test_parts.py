@@ -12,6 +12,7 @@ from facecurate.diversity.structure import UNKNOWN, Structure
 from facecurate.errors import UsageError
 from facecurate.redundancy import Options
 from facecurate.redundancy.beside import plain
+from facecurate.redundancy.curves import learning_curve
 from facecurate.redundancy.first import warnings
 from facecurate.redundancy.near import near_runs
 from facecurate.redundancy.plan import annotation_plan
@@ -184,6 +185,10 @@ def test_encoders_more_than_half_as_much_apart_are_named_first(other: float, wor
     found = warnings(result(others=[two]))
     assert len(found) == words
     assert all("dct 20,000, shape+hog 31,000" in line for line in found)
+
+
+def test_a_curve_of_cells_that_train_on_as_many_frames_can_be_drawn() -> None:
+    assert learning_curve(curve()).startswith("<svg")  # warnings are errors
 
 
 def test_a_plan_has_hours_and_what_the_curve_expects_of_as_many_frames() -> None:
