@@ -28,10 +28,10 @@ def tolerance_curve(result: Mapping[str, Any]) -> str:
         for name, colour in (("copy", RED), ("label", GOLD)):
             if result[name]:
                 _mark(axes, result[name], f"tau_{name}", colour)
-        axes.set(
+        axes.set_ylim(bottom=max(0.8, min(curve["order2"]) * 0.7), top=result["frames"] * 1.6)
+        axes.set(  # after the limits: a curve of one value has none of its own
             xscale="log", yscale="log", xlabel="tolerance, 1 - cosine", ylabel="distinct frames"
         )
-        axes.set_ylim(bottom=max(0.8, min(curve["order2"]) * 0.7), top=result["frames"] * 1.6)
         axes.legend(frameon=False, loc="lower left")
         _plain(axes.yaxis)
     return svg[0]
