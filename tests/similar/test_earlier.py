@@ -18,6 +18,7 @@ from facecurate.similar.earlier import Earlier
 from facecurate.similar.items import Items
 from facecurate.similar.judging import Rules
 from facecurate.similar.register import SAME
+from facecurate.similar.verify import HashTable
 
 KEEP = st.sampled_from(["largest", "sharpest", "first"])
 COUNT = 24
@@ -159,3 +160,21 @@ def test_pairs_left_out_before_make_a_disturbed_search_start_over() -> None:
     assert before.not_registered > 0
     gone = shuffled(now, list(range(1, COUNT)))
     assert not found(gone, Rules(budget=2), after(before, old, gone)).added
+
+
+def test_a_copy_that_speaks_for_another_now_is_compared_itself() -> None:
+    small = np.full((3, 8), 0x5A, np.uint8)
+    large = np.full((3, 32), 0x3C, np.uint8)
+    large[2, 0] = 0xFF  # 4 bits from the two others, which are equal
+    whole = Items(
+        keys=["k0", "k1", "k2"],
+        sha256=[None] * 3,
+        hashes=HashTable(small, ~small, large, ~large, np.ones(3, np.bool_)),
+        size=np.array([9.0, 5.0, 1.0]),
+        sharpness=np.full(3, np.nan),
+    )
+    before, left = found(whole, Rules()), shuffled(whole, [1, 2])
+    assert [row.kept_key for row in before.rows] == ["k0"] * 3
+    step = found(left, Rules(), after(before, whole, left))
+    assert step.added and [row.kept_key for row in step.rows] == ["k1"] * 2
+    assert step.edges.equals(found(left, Rules()).edges)
