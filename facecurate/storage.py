@@ -97,12 +97,43 @@ def _read_some(url: str, offset: int, size: int) -> bytes:
     """One positioned read, a third of what a file object takes; more only where it came short."""
     handle = os.open(url, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        data = os.pread(handle, size, offset)
-        while len(data) < size and (more := os.pread(handle, size - len(data), offset + len(data))):
-            data += more
-        return data
+        return _from_handle(handle, offset, size)
     finally:
         os.close(handle)
+
+
+def _from_handle(handle: int, offset: int, size: int) -> bytes:
+    data = os.pread(handle, size, offset)
+    while len(data) < size and (more := os.pread(handle, size - len(data), offset + len(data))):
+        data += more
+    return data
+
+
+class Reads:
+    """Positioned reads of many files, of which the last ``most`` local ones stay open meanwhile."""
+
+    def __init__(self, most: int = 256) -> None:
+        self._most = most
+        self._open: dict[str, int] = {}
+
+    def __enter__(self) -> Reads:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def read(self, url: str, offset: int, size: int) -> bytes:
+        """As ``read``. Raises FileNotFoundError."""
+        if not is_local(url):
+            return read(url, offset, size)
+        handle = self._open.pop(url, None)
+        if handle is None:
+            if len(self._open) >= self._most:
+                os.close(self._open.pop(next(iter(self._open))))
+            handle = os.open(url, os.O_RDONLY | os.O_CLOEXEC)
+        self._open[url] = handle
+        return _from_handle(handle, offset, size)
 
 
 @contextlib.contextmanager
