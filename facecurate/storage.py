@@ -98,41 +98,57 @@ def _read_some(url: str, offset: int, size: int) -> bytes:
     """One positioned read, a third of what a file object takes; more only where it came short."""
     handle = os.open(url, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        data = os.pread(handle, size, offset)
-        while len(data) < size and (more := os.pread(handle, size - len(data), offset + len(data))):
-            data += more
-        return data
+        return _from_handle(handle, offset, size)
     finally:
         os.close(handle)
 
 
+def _from_handle(handle: int, offset: int, size: int) -> bytes:
+    data = os.pread(handle, size, offset)
+    while len(data) < size and (more := os.pread(handle, size - len(data), offset + len(data))):
+        data += more
+    return data
+
+
 class Files:
-    """Local files kept open for positioned reads, the last ``limit`` of them.
+    """Positioned reads of many files, of which the last ``limit`` local ones stay open meanwhile.
 
     For one thread at a time; a copy that is sent to another process opens its own.
     """
 
     def __init__(self, limit: int = 64) -> None:
         self._limit = limit
-        self._open: OrderedDict[str, BinaryIO] = OrderedDict()
+        self._open: OrderedDict[str, int] = OrderedDict()
+
+    def __enter__(self) -> Files:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def read(self, url: str, offset: int, size: int) -> bytes:
         """``size`` bytes from ``offset``; fewer at the end. Raises FileNotFoundError."""
-        file = self._open.get(url)
-        if file is None:
-            file = self._open[url] = open(url, "rb", buffering=0)  # noqa: SIM115 - kept
+        if not is_local(url):
+            return read(url, offset, size)
+        handle = self._open.get(url)
+        if handle is None:
+            handle = self._open[url] = os.open(url, os.O_RDONLY | os.O_CLOEXEC)
             while len(self._open) > self._limit:
-                self._open.popitem(last=False)[1].close()
+                os.close(self._open.popitem(last=False)[1])
         else:
             self._open.move_to_end(url)
-        return os.pread(file.fileno(), size, offset)
+        return _from_handle(handle, offset, size)
+
+    def close(self) -> None:
+        """Closes what is open; what is read later opens it again."""
+        while self._open:
+            os.close(self._open.popitem()[1])
 
     def __reduce__(self) -> tuple[type[Files], tuple[int]]:
         return Files, (self._limit,)
 
     def __del__(self) -> None:
-        for file in self._open.values():
-            file.close()
+        self.close()
 
 
 class Scratch:

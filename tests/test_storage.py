@@ -338,3 +338,17 @@ def test_a_protocol_whose_package_is_missing_says_which(monkeypatch):
     monkeypatch.setitem(known_implementations, "far", known)
     with pytest.raises(FacecurateError, match="far:// needs a package.*Install no-such-package"):
         storage.read("far://x/y")
+
+
+def test_reads_keep_the_last_files_open_and_give_the_same_bytes(tmp_path, memory):
+    urls = [*(str(tmp_path / f"{n}") for n in range(5)), f"{memory}/x"]
+    for n, url in enumerate(urls):
+        storage.write_atomic(url, bytes([n]) * 100 + b"end")
+    before = len(os.listdir("/proc/self/fd"))
+    with storage.Files(2) as reads:
+        for url in [*urls, *reversed(urls), urls[0]]:
+            assert reads.read(url, 98, 10) == storage.read(url, 98, 10) and len(url)
+        assert len(os.listdir("/proc/self/fd")) <= before + 2
+        with pytest.raises(FileNotFoundError):
+            reads.read(str(tmp_path / "none"), 0, 1)
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -18,6 +18,7 @@ from facecurate.embed import embed
 from facecurate.encoders import load_encoder
 from facecurate.erase.burying import bury, stone_row
 from facecurate.inspect import verify
+from facecurate.pool import sealed
 from facecurate.pretrain import PRESETS, pretrain
 from facecurate.redundancy import redundancy_report
 from facecurate.shard import shard
@@ -73,6 +74,7 @@ FILES = (
     "runs/first/SHA256SUMS",
     "tombstones.parquet",
     "SHA256SUMS",
+    "takedowns/certificate.json",
 )
 NOT_READ = ("log.jsonl", ".lock", "tombstones.parquet.lock", "facecurate.toml")
 
@@ -94,6 +96,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     decontaminate(dataset, [other])
     redundancy_report(dataset, load_encoder("dct", dataset.workspace))
     bury(dataset.workspace, [stone_row("photo", "nobody-0", "other", 0)])
+    certificate = storage.join(dataset.workspace, "takedowns", "certificate.json")
+    storage.write_atomic(certificate, sealed({"photos": 0}))
     attribution.write(dataset, "you@example.org")
     shard(dataset, split="train=70%,val=30%")
     settings = PRESETS["small"].but(steps=2, batch_size=4, prototypes=8, checkpoint_every=1)
@@ -149,7 +153,7 @@ def test_one_flipped_byte_is_found_in_every_kind_of_file(whole: Dataset, pattern
 @pytest.mark.parametrize(
     "pattern",
     [f for f in FILES if not f.endswith(("00000.json", "SHA256SUMS", "clusters.json",
-                                         "overlaps.json", "redundancy.json"))],
+                                         "overlaps.json", "redundancy.json", "certificate.json"))],
 )  # fmt: skip
 def test_a_missing_file_is_found(whole: Dataset, pattern: str) -> None:
     """But for the one that says that a step was done: then it has not been run."""

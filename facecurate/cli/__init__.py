@@ -15,7 +15,18 @@ from typing import Any
 import click
 
 from facecurate import __version__
-from facecurate.cli import bring, copies, crawl, curate, data, redundancy, takedown, tour, train
+from facecurate.cli import (
+    bring,
+    copies,
+    crawl,
+    curate,
+    data,
+    redundancy,
+    shards,
+    takedown,
+    tour,
+    train,
+)
 from facecurate.cli.state import State, common
 from facecurate.errors import FacecurateError
 from facecurate.text import printable
@@ -27,7 +38,7 @@ COMMANDS = [
     *curate.COMMANDS,
     *copies.COMMANDS,
     *redundancy.COMMANDS,
-    *curate.LOOKING,
+    *shards.COMMANDS,
     *takedown.COMMANDS,
     *data.COMMANDS,
     *train.COMMANDS,

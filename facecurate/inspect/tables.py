@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -9,6 +10,7 @@ from facecurate import storage, sums
 from facecurate.errors import DamagedError
 from facecurate.inspect import checks
 from facecurate.pool import PartInfo, read_info
+from facecurate.text import printable
 from facecurate.workspace import Dataset
 
 TABLES = {  # and what makes them again; a page is remade by the next run of its command
@@ -82,11 +84,22 @@ def _table(dataset: Dataset, stem: str) -> tuple[int, list[str]]:
         return 0, [f"{stem}.json is missing"] if left else []
     url = dataset.path(f"{stem}.json")
     try:
+        if stem not in TABLES and not _names_outputs(url):
+            return 1, list(checks.sealed_json(url))
         info = read_info(url)
         found = [*checks.sealed_json(url), *_made_from(dataset, stem, info)]
     except DamagedError as error:
         return 1, [str(error)]
     return len(info.outputs) + 1, [*found, *checks.outputs(dataset.url, info.outputs)]
+
+
+def _names_outputs(url: str) -> bool:
+    """Whether a JSON is that of a table or a page, and not merely a result. Raises DamagedError."""
+    try:
+        told = json.loads(storage.read(url))
+    except ValueError as error:
+        raise DamagedError(f"{url} is damaged: {printable(error)}") from error
+    return isinstance(told, dict) and "outputs" in told
 
 
 def _made_from(dataset: Dataset, stem: str, info: PartInfo) -> Iterator[str]:

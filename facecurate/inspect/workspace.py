@@ -1,4 +1,4 @@
-"""``verify`` of what belongs to the whole workspace: runs, and the tombstones."""
+"""``verify`` of what belongs to the whole workspace: runs, tombstones, certificates."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from facecurate import storage, sums
 from facecurate.errors import DamagedError
+from facecurate.inspect import checks
 from facecurate.records import TOMBSTONE_SCHEMA, from_parquet
-from facecurate.workspace import TOMBSTONES
+from facecurate.workspace import TAKEDOWNS, TOMBSTONES
 
 
 def verify_workspace(workspace: str) -> tuple[int, list[str]]:
@@ -20,7 +21,21 @@ def verify_workspace(workspace: str) -> tuple[int, list[str]]:
         where = f"{name}/" if name else ""
         found += [f"{where}{line}: {_remedy(name)}" for line in sums.damaged(folder)]
     found += [f"{line}: {_remedy('')}" for line in _tombstones(workspace)]
+    for file in _certificates(workspace):
+        files += 1
+        url = storage.join(workspace, TAKEDOWNS, file)
+        try:
+            lines = list(checks.sealed_json(url))
+        except DamagedError as error:
+            lines = [str(error)]
+        found += [f"{TAKEDOWNS}/{line}: {_remedy('')}" for line in lines]
     return files, found
+
+
+def _certificates(workspace: str) -> list[str]:
+    """What take-downs certified; not the notes of one that is under way."""
+    names = storage.list(storage.join(workspace, TAKEDOWNS))
+    return [n for n in names if n.endswith(".json") and not n.startswith("pending-")]
 
 
 def _folders(workspace: str) -> Iterator[str]:

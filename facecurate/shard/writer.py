@@ -22,7 +22,9 @@ from facecurate.workers import Task
 _LABELS = frozenset(LABEL_COLUMNS)
 _WHERE = ("at_source", "at_part", "at_offset", "at_size")
 _CHUNK = 512  # rows that are Python objects at the same time
-_ENCODE = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
+_ENCODE = json.JSONEncoder(
+    ensure_ascii=True, separators=(",", ":"), allow_nan=False, check_circular=False
+).encode
 
 
 class Rows:
@@ -89,12 +91,12 @@ def write_shard(task: ShardTask, tick: Callable[[int], None]) -> None:
     table, tallies = task.rows.table(), []
     names = told_columns(table, task.without)
     with writer as part:
-        with part.file("tar") as file:
+        with part.file("tar") as file, storage.Files(256) as reads:
             tar = tars.TarWriter(file)
             for rows in _chunks(table.select([*names, *_WHERE])):
                 for row in rows:
                     url = tars_of[row["at_source"]][row["at_part"]]
-                    crop = storage.read(url, row["at_offset"], row["at_size"])
+                    crop = reads.read(url, row["at_offset"], row["at_size"])
                     tar.add(f"{row['key']}.jpg", crop)
                     tar.add(f"{row['key']}.json", metadata(row, names))
                 tallies.append(tally_of(rows))

@@ -11,6 +11,7 @@ import pytest
 
 from facecurate import storage
 from facecurate.cards import empty_slots, facts_of, write_cards
+from facecurate.cli import run as command
 from facecurate.dedupe import dedupe
 from facecurate.encoders import load_encoder
 from facecurate.errors import FacecurateError
@@ -18,6 +19,7 @@ from facecurate.loading import FaceShards
 from facecurate.pool import Pool
 from facecurate.redundancy import redundancy_report
 from facecurate.shard import shard
+from facecurate.workspace import add_link
 
 
 @pytest.mark.parametrize("keep", [False, True])
@@ -90,3 +92,15 @@ def test_a_lost_tar_is_written_again(tmp_path: Path) -> None:
     storage.delete(url)
     shard(dataset, shard_size="20KB")
     assert storage.read(url) == data
+
+
+def test_the_command_names_linked_evaluation_sets_that_were_not_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.plain(str(tmp_path), "mine", 4)
+    made.plain(str(tmp_path), "wflw", 4)
+    user = storage.join(str(tmp_path), "facecurate.toml")
+    add_link(user, "wflw", name="wflw", rendered=True)
+    for name, told in (("mine", True), ("wflw", False)):
+        assert command(["shard", name, "--workspace", str(tmp_path)]) == 0
+        assert ("'facecurate decontaminate mine'" in capsys.readouterr().err) == told
