@@ -38,15 +38,17 @@ def verify_tables(dataset: Dataset) -> tuple[int, list[str]]:
         except DamagedError as error:
             lines = [str(error)]
         found += [f"{line}: {again}" for line in lines]
-    files += _count_of_sums(dataset.url)
-    again = f"facecurate recheck {dataset.name} writes it again"
-    found += [f"{dataset.name}/{line}: {again}" for line in sums.damaged(dataset.url)]
+    for folder, again in (
+        (dataset.url, f"facecurate recheck {dataset.name} writes it again"),
+        (
+            dataset.path("synth"),
+            f"facecurate synth {dataset.name} --redo, with the options of before",
+        ),
+    ):
+        listed = len(sums.told(folder))
+        files += listed + bool(listed)
+        found += [f"{storage.name(folder)}/{line}: {again}" for line in sums.damaged(folder)]
     return files, found
-
-
-def _count_of_sums(folder: str) -> int:
-    listed = len(sums.told(folder))
-    return listed + 1 if listed else 0
 
 
 def quality(dataset: Dataset) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 
 import pyarrow as pa
 
-from facecurate import storage
+from facecurate import storage, sums
 from facecurate.datasets.annotated import Annotated
 from facecurate.errors import UsageError
 from facecurate.pool import Pool, check_settings, json_bytes, stem_of, write_part
@@ -158,6 +158,7 @@ def _hold_to_plan(dataset: Dataset, pool: Pool, settings: dict[str, Any]) -> Non
     elif not pool.stems():
         storage.delete(dataset.path("files"))
     storage.write_atomic(url, json_bytes(settings))
+    sums.tell(pool.url, _PLAN)
 
 
 def _tasks(whole: RenderTask, size: int) -> list[RenderTask]:
