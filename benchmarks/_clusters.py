@@ -23,6 +23,7 @@ from facecurate import storage
 from facecurate.dedupe import dedupe
 from facecurate.records import CLUSTER_SCHEMA, from_parquet
 from facecurate.stats import Stats
+from facecurate.workers import usual_workers
 from facecurate.workspace import Dataset
 
 FACES, EVERY, SEED = 4000, 20, 5
@@ -38,7 +39,7 @@ def figures(quick: bool, faces: int | None = None, folder: str | None = None) ->
     with kept as root:
         dataset = _world(Path(root), count)
         began = time.monotonic()
-        told = dedupe(dataset, allow_large_clusters=True, redo=True)
+        told = dedupe(dataset, allow_large_clusters=True, workers=usual_workers(), redo=True)
         took = time.monotonic() - began
         shown = list(_planted.planned(count, EVERY))
         return [*_measured(dataset, shown, told, here), *_cost(told, count, took, here)]

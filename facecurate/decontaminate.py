@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from facecurate.copies.certificate import found, known_overlaps, listed
-from facecurate.copies.crops import Crops, Registration
+from facecurate.copies.crops import Crops
 from facecurate.copies.hashing import make_hashes
 from facecurate.copies.limits import limits, rules
 from facecurate.copies.pictures import Pictures, read_pictures
+from facecurate.copies.registering import Registration
 from facecurate.errors import FacecurateError, UsageError
 from facecurate.pool import Pool, digests_of, table_is_current, write_part
 from facecurate.records import OVERLAP_SCHEMA, to_table
@@ -61,7 +62,7 @@ def decontaminate(
         if table_is_current(dataset.url, "overlaps", settings=settings, inputs=inputs, redo=redo):
             stats = Pool(dataset.url).info("overlaps").stats.noted("overlaps were up to date")
         else:
-            stats = _write(dataset, against, settings, inputs, progress)
+            stats = _write(dataset, against, settings, inputs, workers, progress)
         return stats.noted(taken_over or "")
 
 
@@ -134,6 +135,7 @@ def _compare(
     ours: Pictures,
     other: Dataset,
     settings: Mapping[str, Any],
+    workers: int,
     progress: Progress,
 ) -> _Compared:
     theirs = read_pictures(other)
@@ -146,7 +148,7 @@ def _compare(
         ours.face_items,
         theirs.face_items,
         rules(settings, "face"),
-        registered=Registration(crops[0], crops[1], progress),
+        registered=Registration(crops[0], crops[1], workers=workers, progress=progress),
     )
     return _Compared(other, theirs, photos, faces)
 
@@ -156,12 +158,13 @@ def _write(
     against: Sequence[Dataset],
     settings: Mapping[str, Any],
     inputs: Mapping[str, str],
+    workers: int,
     progress: Progress,
 ) -> Stats:
     ours = read_pictures(dataset)
     every, certificate, notes = [], {}, []
     for other in sorted(against, key=lambda other: other.name):
-        compared = _compare(dataset, ours, other, settings, progress)
+        compared = _compare(dataset, ours, other, settings, workers, progress)
         every += list(compared.rows(ours))
         known = known_overlaps(dataset, other)
         told = found(compared.photos, compared.faces)

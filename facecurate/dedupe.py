@@ -8,11 +8,12 @@ from typing import Any
 
 from facecurate.copies.clusters import counts, inputs_of, write_clusters
 from facecurate.copies.coinciding import coinciding
-from facecurate.copies.crops import Crops, Registration
+from facecurate.copies.crops import Crops
 from facecurate.copies.hashing import make_hashes
 from facecurate.copies.incremental import START_OVER, Before, before
 from facecurate.copies.limits import limits, rules
 from facecurate.copies.pictures import read_pictures
+from facecurate.copies.registering import Registration
 from facecurate.encoders import Encoder
 from facecurate.errors import FacecurateError, RefusedError, UsageError
 from facecurate.pool import Pool, table_is_current
@@ -86,7 +87,7 @@ def dedupe(
         if table_is_current(dataset.url, "clusters", settings=settings, inputs=inputs, redo=redo):
             stats = Pool(dataset.url).info("clusters").stats.noted("clusters were up to date")
         else:
-            found = _Found.of(dataset, settings, vectors, incremental, progress)
+            found = _Found.of(dataset, settings, vectors, incremental, workers, progress)
             if not allow_large_clusters:
                 found.refuse_large(settings)
             stats = found.write(dataset, settings, inputs)
@@ -132,6 +133,7 @@ class _Found:
         settings: Mapping[str, Any],
         pool: Pool | None,
         incremental: bool,
+        workers: int,
         progress: Progress,
     ) -> _Found:
         """Compares all photos and all faces; ``pool`` holds vectors of the faces."""
@@ -149,7 +151,7 @@ class _Found:
             pictures.face_items,
             rules(settings, "face"),
             also=list(coinciding(photos.rows, pictures)),
-            registered=Registration(crops, crops, progress),
+            registered=Registration(crops, crops, workers=workers, progress=progress),
             vectors=vectors,
             earlier=known.levels.get("face"),
         )

@@ -7,27 +7,41 @@ from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from facecurate import images, storage, tars
 from facecurate.errors import DamagedError
 from facecurate.faces.align import map_points
 from facecurate.pool import Pool
 from facecurate.similar import register
-from facecurate.workers import Progress, silent
 
 VIEWS = 2048  # held in memory, 63 KB each
 INDEXES = 64  # parts whose tar's headers are held, 1,000 and more members each
 
 
 class Crops:
-    """The views of a dataset's face crops, read by their place in the tars, the last ones held."""
+    """The views of a dataset's face crops, read by their place in the tars, the last ones held.
+
+    Can be sent to another process, which reads for itself.
+    """
 
     def __init__(self, faces: Pool, rows: pa.Table) -> None:
         """``rows``: as ``Pictures.faces``."""
         self._faces, self._rows = faces, rows
         self._index = lru_cache(INDEXES)(lambda stem: tars.index(faces.file(stem, "tar")))
         self._views = lru_cache(VIEWS)(self._read)
+
+    def __reduce__(self) -> tuple[type[Crops], tuple[Pool, pa.Table]]:
+        return Crops, (self._faces, self._rows)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether another process finds the same files."""
+        return storage.is_shared(self._faces.url)
+
+    def part(self, rows: Sequence[int]) -> tuple[Crops, list[int]]:
+        """The crops of some faces alone, and the row of each among them."""
+        chosen, place = np.unique(np.array(rows, np.int64), return_inverse=True)
+        return Crops(self._faces, self._rows.take(chosen)), place.tolist()
 
     def view(self, row: int) -> register.View:
         """The view of a face. Raises DamagedError if its crop is not there."""
@@ -45,21 +59,3 @@ class Crops:
         points = np.array(row["landmarks"], np.float64).reshape(5, 2)
         seen = map_points(matrix, points)
         return register.without_rim(register.view(grey, seen, matrix, row["width"], row["height"]))
-
-
-class Registration:
-    """Says of pairs of faces how well they agree; the faces by their rows in two datasets."""
-
-    def __init__(self, ours: Crops, theirs: Crops, progress: Progress = silent) -> None:
-        self._ours, self._theirs, self._progress = ours, theirs, progress
-
-    def __call__(self, pairs: Sequence[tuple[int, int, bool]]) -> NDArray[np.float64]:
-        """(N,) agreements; below ``register.SAME`` only known to be below it."""
-        agreed = np.empty(len(pairs))
-        for n, (i, j, flipped) in enumerate(pairs):
-            if n % 100 == 0:
-                self._progress(n, len(pairs))
-            one, two = self._ours.view(i), self._theirs.view(j)
-            two = register.mirrored(two) if flipped else two
-            agreed[n] = register.agreement(one, two, register.SAME)
-        return agreed

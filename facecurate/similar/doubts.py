@@ -79,7 +79,8 @@ class Collected(NamedTuple):
         fresh = np.isnan(near.agreement)
         new = near.take(fresh)
         ends = ours[new.i].tolist(), theirs[new.j].tolist(), new.mirrored.tolist()
-        near.agreement[fresh] = registered(list(zip(*ends, strict=True)))
+        # NaN, nothing of both to be seen, is no agreement; here it would mean not asked about yet.
+        near.agreement[fresh] = np.nan_to_num(registered(list(zip(*ends, strict=True))), nan=0.0)
         same = near.agreement >= SAME
         unasked = self.doubts.seen - len(near.i)
         return Settled(near.take(same), near.take(~same), len(new.i), unasked)
