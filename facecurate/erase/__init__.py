@@ -10,4 +10,14 @@ from facecurate.erase.shards import concerned
 from facecurate.erase.targets import Gone
 from facecurate.erase.work import Order, Outcome, begin, finish, unfinished
 
-__all__ = ["Gone", "Order", "Outcome", "begin", "bury", "concerned", "finish", "stones_for", "unfinished"]
+__all__ = [
+    "Gone",
+    "Order",
+    "Outcome",
+    "begin",
+    "bury",
+    "concerned",
+    "finish",
+    "stones_for",
+    "unfinished",
+]
