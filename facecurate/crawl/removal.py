@@ -6,6 +6,7 @@ pictures that are no photos or that their owners withdrew while the crawl ran: t
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -66,16 +67,24 @@ def condemn(
 
 
 def take_out(dataset: Dataset, keys: Iterable[str], reason: str, now: float) -> Outcome:
-    """The rest: every file of the dataset without these photos. The caller holds its lock."""
-    order = Order(
-        workspace=dataset.workspace,
-        datasets=[dataset.name],
-        gone=Gone(frozenset(keys)),
-        stones=(),
-        reason=reason,
-        now=now,
-    )
-    return erase.finish(dataset.workspace, erase.begin(order))
+    """The rest: every file of the dataset without these photos. The caller holds its lock.
+
+    Shards that mix it with others are concerned as well. Raises LockedError for those.
+    """
+    gone = Gone(frozenset(keys))
+    others = erase.concerned(dataset.workspace, gone) - {dataset.name}
+    with contextlib.ExitStack() as held:
+        for name in sorted(others):
+            held.enter_context(Dataset(dataset.workspace, name).lock("takedown"))
+        order = Order(
+            workspace=dataset.workspace,
+            datasets=sorted({dataset.name, *others}),
+            gone=gone,
+            stones=(),
+            reason=reason,
+            now=now,
+        )
+        return erase.finish(dataset.workspace, erase.begin(order))
 
 
 def rewrite(pool: Pool, reasons: Mapping[str, str]) -> list[str]:

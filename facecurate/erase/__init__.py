@@ -6,7 +6,18 @@ parts from the last derived one back to the photos, tables, reports; the certifi
 """
 
 from facecurate.erase.burying import bury, stones_for
+from facecurate.erase.shards import concerned
 from facecurate.erase.targets import Gone
 from facecurate.erase.work import Order, Outcome, begin, finish, unfinished
 
-__all__ = ["Gone", "Order", "Outcome", "begin", "bury", "finish", "stones_for", "unfinished"]
+__all__ = [
+    "Gone",
+    "Order",
+    "Outcome",
+    "begin",
+    "bury",
+    "concerned",
+    "finish",
+    "stones_for",
+    "unfinished",
+]

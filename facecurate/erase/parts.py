@@ -7,7 +7,7 @@ file is replaced whole and told in the part's JSON afterwards; doing it again ch
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,13 @@ Rows = list[dict[str, Any]]
 MATCH_IOU = 0.5  # a given face is the one that is gone if their boxes overlap at least so much
 
 
-def take_out(dataset: Dataset, gone: Gone) -> int:
-    """Rewrites the parts that hold something of what is gone; how many."""
+def take_out(dataset: Dataset, gone: Gone, stems: Sequence[str]) -> int:
+    """Rewrites the parts of these names that hold something of what is gone; how many.
+
+    ``stems``: those that ``affected`` found before anything was taken out. Where the last file was
+    written and its JSON was not, no row tells any more.
+    """
     _clear_unfinished(dataset)
-    stems = affected(dataset, gone)
     found = sorted(pools(dataset.url), key=_order)
     jobs = [(pool, stem) for pool in found for stem in stems if stem in set(pool.stems())]
     return sum(_rewrite(dataset, pool, stem, gone) for pool, stem in jobs)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from facecurate import storage
-from facecurate.workspace import TAKEDOWNS, Workspace
+from facecurate.workspace import TAKEDOWNS
 
 SENTENCE = "weights cannot be unlearned: retrain or retire"
 _CARD = "shards/dataset.json"
@@ -31,7 +31,7 @@ def runs_of(workspace: str, cards: Iterable[str]) -> Runs:
     what it was before. Runs that began from the weights of such a run, or read them, held it too.
     """
     known = _ancestors(workspace, set(cards))
-    others = {c for name in Workspace(workspace).names() if (c := card(workspace, name))}
+    others = {c for name in storage.list(workspace) if (c := card(workspace, name))}
     others = _ancestors(workspace, others)
     told = {run: _words(workspace, run) for run in _names(workspace)}
     held = {run for run, text in told.items() if known & set(_DIGEST.findall(text))}

@@ -39,6 +39,12 @@ def slots(dataset: Dataset, gone: Gone) -> int:
     return sum(map(gone.has, read_table(url)["key"].to_pylist())) if storage.exists(url) else 0
 
 
+def concerned(workspace: str, gone: Gone) -> set[str]:
+    """The datasets whose shards hold or name what is gone: mixtures hold samples of others."""
+    names = {name for name in storage.list(workspace) if name[0] != "."}
+    return {n for n in names if _keys(storage.join(workspace, n, "shards"), gone)}
+
+
 def _keys(folder: str, gone: Gone) -> set[str]:
     """The keys that the tables name, and, as a ledger refers to them, those of other sets."""
     found: set[str] = set()

@@ -67,6 +67,7 @@ def begin(order: Order) -> str:
         "slots": sum(slots.values()),
         "held": list(told.held),
         "unknown": list(told.unknown),
+        "stems": {place.name: parts.affected(place, order.gone) for place in places},
         "remade_by": {place.name: reports.commands(place) for place in places},
         "before": {place.name: snapshot.snapshot(place) for place in places},
     }
@@ -100,7 +101,8 @@ def finish(workspace: str, url: str, progress: Progress = silent) -> Outcome:
         spools.forget(place, gone)
     for step, place in enumerate(places):
         progress(len(places) + step, 2 * len(places))
-        _take_out(place, gone, note["before"][place.name])
+        parts.take_out(place, gone, note["stems"][place.name])
+        _clear(place, gone, note["before"][place.name])
     changed = reports.clear_texts(storage.join(workspace, "runs"), gone, deep=True)
     changed = [f"runs/{path}" for path in changed]
     changed += reports.clear_texts(workspace, gone)
@@ -122,8 +124,8 @@ def finish(workspace: str, url: str, progress: Progress = silent) -> Outcome:
     return done
 
 
-def _take_out(place: Dataset, gone: Gone, before: snapshot.Digests) -> None:
-    parts.take_out(place, gone)
+def _clear(place: Dataset, gone: Gone, before: snapshot.Digests) -> None:
+    """What lies beside the parts."""
     clusters.redecide(place, gone, before)
     tables.thin_tables(place, gone)
     reports.clear_reports(place, gone)

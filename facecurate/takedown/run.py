@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from facecurate import storage
-from facecurate.erase import Gone, Order, Outcome, begin, finish, stones_for, unfinished
+from facecurate.erase import Gone, Order, Outcome, begin, concerned, finish, stones_for, unfinished
 from facecurate.erase.burying import Row, bury, picture_row, stone_row
 from facecurate.erase.telling import facts, notes
 from facecurate.errors import LockedError
@@ -48,7 +48,7 @@ def takedown(
         frozenset(key for _, key in found.photos),
         {key: one.box or () for (_, key), one in found.faces.items()},
     )
-    names = _touched(workspace, {one.dataset for one in found})
+    names = _touched(workspace, {one.dataset for one in found} | concerned(workspace, gone))
     with locked(workspace, names) as left:
         order = Order(
             workspace=workspace, datasets=names, gone=gone, stones=stones, reason=reason, now=now
