@@ -21,9 +21,9 @@ Index = NDArray[np.int64]
 ROOM = 1 << 18
 """Pairs proposed at once."""
 
-SLACK = {torch.bfloat16: 0.0065, torch.float32: 1e-4}
-"""Two roundings to 8 bits change x . y by at most 2 / 512 of the norms (Cauchy-Schwarz), the
-rounding of the result by 1 / 512."""
+SLACK = {torch.bfloat16: 0.01, torch.float32: 1e-4}
+"""A significand of 8 bits rounds by at most 1 / 256: two such factors change x . y by at most
+2 / 256 of the norms (Cauchy-Schwarz), the rounding of a result below 1 by 1 / 512."""
 
 
 class Rows(NamedTuple):
