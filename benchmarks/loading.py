@@ -7,7 +7,8 @@ decoder alone on bytes in memory (the floor), stock webdataset with Pillow on th
 litdata, which runs in an environment of its own, on the same pictures. views: SwAV's full
 multi-crop (2 x 224 + 6 x 96, flip, jitter, grey, blur, normalised float32), against lightly's
 SwaVTransform in the same loader. resuming: from a position of an epoch of a million samples to its
-first batch. memory: what the process grows by in an epoch of a million samples. Rates are per
+first batch. memory: what the process grows by in an epoch of a million samples. writing: shards
+written by ours, by webdataset's TarWriter and by tar (``_writing.py``). Rates of reading are per
 second of one core's processor time, all of a process's threads counted, medians over rounds in
 which the ways take turns; a peer that cannot be had is printed as "not run".
 """
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import _litdata
+import _writing
 import cv2
 import numpy as np
 import simplejpeg
@@ -197,7 +199,13 @@ def resident() -> float:
     return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-SECTIONS = {"reading": reading, "views": views, "resuming": resuming, "memory": memory}
+SECTIONS = {
+    "reading": reading,
+    "views": views,
+    "resuming": resuming,
+    "memory": memory,
+    "writing": _writing.figures,
+}
 
 
 def main() -> None:

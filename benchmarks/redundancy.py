@@ -1,10 +1,11 @@
 """The redundancy of a dataset: what is measured, how exactly, how fast.
 
-    python benchmarks/redundancy.py [--only vectors,subsets,speed] [--quick] [--json FILE]
+    python benchmarks/redundancy.py [--only vectors,labels,...] [--quick] [--json FILE]
 
 vectors: the measures on vectors, of 131,000 and a million planted frames of 27 people in a file;
 FAISS and scikit-learn count neighbours within one tolerance of as many frames as they can. Peaks
 are those of a process of its own, mapped files with them.
+labels: label runs, effective samples, spectra and dimension, against known truth, and their seconds.
 subsets: chosen frames against stride and stratified random, on rendered video (kept for next time).
 speed: choosing and probing at DISFA's size; apricot-select chooses from the same graph.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+import _redundancy_labels
 import _redundancy_speed
 import _redundancy_subsets
 import _redundancy_vectors
@@ -21,6 +23,7 @@ from _figures import Figure, table, write
 
 SECTIONS: dict[str, Callable[[bool], list[Figure]]] = {
     "vectors": _redundancy_vectors.figures,
+    "labels": _redundancy_labels.figures,
     "subsets": _redundancy_subsets.figures,
     "speed": _redundancy_speed.figures,
 }
