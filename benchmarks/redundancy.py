@@ -5,7 +5,7 @@
 vectors: the measures on vectors, of 131,000 and a million planted frames of 27 people in a file;
 FAISS and scikit-learn count neighbours within one tolerance of as many frames as they can. Peaks
 are those of a process of its own, mapped files with them.
-labels: label runs, effective samples, spectra and dimension, against known truth, and their seconds.
+labels: label runs, effective samples, spectra, dimension: against known truth, and their seconds.
 subsets: chosen frames against stride and stratified random, on rendered video (kept for next time).
 speed: choosing and probing at DISFA's size; apricot-select chooses from the same graph.
 """

@@ -119,8 +119,8 @@ def _timing(result: Mapping[str, Any]) -> Section:
         paragraphs=[
             "Effective: the sample size n / tau for a mean over frames, tau the integrated "
             "correlation time (each sequence's own mean taken away). Components: the encoder's "
-            "first principal ones. Not reliable: the time is more than a fiftieth of a sequence, or "
-            "its standard error more than 7.5 %.",
+            "first principal ones. Not reliable: the time is more than a fiftieth of a sequence, "
+            "or its standard error more than 7.5 %.",
         ],
         table=Table(head, rows),
     )
