@@ -2,11 +2,11 @@
 
     python benchmarks/_writing.py [--quick] [--json FILE]
 
-The three write the same samples, a crop and its row each, 512 MB of them (with --quick a tenth), and
-flush them to the disk: ours from the parts of ``faces/`` in seeded order, with the digest; TarWriter
-from the same reads and rows; ``tar`` from loose files that lie in the cache. The whole command also
-reads the tables, plans, scans headers and writes index and cards. The plan is that of a million
-faces without labels, in a process of its own.
+The three write the same samples, a crop and its row each, 512 MB of them (with --quick a tenth),
+and flush them to the disk: ours from the parts of ``faces/`` in seeded order, with the digest;
+TarWriter from the same reads and rows; ``tar`` from loose files that lie in the cache. The whole
+command also reads tables, plans, scans headers and writes index and cards. The plan is that of a
+million faces without labels, in a process of its own.
 """
 
 from __future__ import annotations
