@@ -34,14 +34,18 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def killed_at(moment: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Raises before the ``moment``-th change of the disk; tells how many there were."""
+def killed_at(moment: int | str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Raises before the ``moment``-th change of the disk, or the first of the file of that name.
+
+    Tells how many changes there were.
+    """
     count = [0]
 
     def stopping(real: Callable[..., Any]) -> Callable[..., Any]:
         def changed(*args: Any, **options: Any) -> Any:
             count[0] += 1
-            if count[0] >= moment:
+            named = isinstance(moment, str) and str(args[0]).endswith(moment)
+            if named or (isinstance(moment, int) and count[0] >= moment):
                 raise Killed
             return real(*args, **options)
 
@@ -64,8 +68,8 @@ def state(root: Path) -> dict[str, bytes]:
     return {n: d for n, d in worlds.haystack(root).items() if ".lock" not in n}
 
 
-def check_at(moment: int, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    root = tmp_path / f"at-{moment}"
+def check_at(moment: int | str, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    root = tmp_path / "root"
     shutil.copytree(made, root)
     mine = Dataset(str(root), "mine")
     with killed_at(moment, monkeypatch) as count:
@@ -90,8 +94,15 @@ def test_a_take_down_that_is_killed_is_finished_by_the_next(
 ) -> None:
     changes = check_at(10**9, made, tmp_path, monkeypatch)
     assert changes > 40
-    for moment in range(1, changes + 1, max(1, changes // 8)):
+    for moment in range(1, changes + 1, max(1, changes // 6)):
         check_at(moment, made, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("file", ["mine/photos/00000.json", "shards/dataset.json"])
+def test_a_kill_before_the_file_that_says_finished_is_made_good(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    check_at(file, made, tmp_path, monkeypatch)
 
 
 @pytest.mark.soak
