@@ -44,16 +44,16 @@ def redundant_in_frames(
     shares = [k.smallest for k in enough if k.smallest is not None]
     if len(enough) < 2:
         told = ", ".join(f"{k.curve.start} {_told(k)}" for k in curves)
-        reason = f"not shown: {largest:g} % of the frames must be enough for two starts ({told})"
+        why = f"not shown: {largest:g} % of the frames must be enough for two starts ({told})"
     elif not any(k.curve.start in plain for k in enough):
-        reason = "not shown: no start from scratch or from features made by hand agrees"
+        why = "not shown: no start from scratch or from features made by hand agrees"
     elif not any(gap["low"] > enough[0].margin for gap in gaps):
-        reason = "not shown: no start is better than another, so all may be saturated"
+        why = "not shown: no start is better than another, so all may be saturated"
     else:
         names = " and ".join(k.curve.start for k in enough)
-        reason = f"{max(shares):g} % of the frames are as good as all for {names}"
-        return Verdict(True, max(shares), reason, gaps)
-    return Verdict(False, None, reason, gaps)
+        why = f"{max(shares):g} % of the frames are as good as all for {names}"
+        return Verdict(True, max(shares), why, gaps)
+    return Verdict(False, None, why, gaps)
 
 
 def _told(curve: Kept) -> str:

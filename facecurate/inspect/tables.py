@@ -69,13 +69,24 @@ def _stems(dataset: Dataset) -> list[str]:
 
 def _command(dataset: Dataset, stem: str) -> str:
     if stem in TABLES:
-        return TABLES[stem].format(dataset.name)
+        return TABLES[stem].format(_words(dataset, stem))
     if stem.startswith("quality"):  # remade by the next run, without detecting again
         crop = stem.partition("-")[2]
         return f"detect {dataset.name}" + (f" --crop {crop}" if crop else "")
     with suppress(DamagedError):
         return f"{read_info(dataset.path(f'{stem}.json')).tool.split()[-1]} {dataset.name} --redo"
     return f"status {dataset.name}: delete {stem}.json and run its command again"
+
+
+def _words(dataset: Dataset, stem: str) -> str:
+    """The dataset's name and, for overlaps, the sets that it was compared with."""
+    if stem != "overlaps" or not dataset.has("overlaps.json"):
+        return dataset.name
+    with suppress(DamagedError):  # named already
+        named = read_info(dataset.path("overlaps.json")).settings.get("against")
+        if named and isinstance(named, list):
+            return f"{dataset.name} --against {printable(','.join(map(str, named)), 200)}"
+    return dataset.name
 
 
 def _table(dataset: Dataset, stem: str) -> tuple[int, list[str]]:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from worlds import candidates, structure
+from crowds import candidates, structure
 
 from facecurate import metrics
 from facecurate.choose.candidates import Candidates

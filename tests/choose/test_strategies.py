@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from worlds import candidates, unit
+from crowds import candidates, unit
 
 from facecurate import storage
 from facecurate.choose import facility

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import chain
-import made
+import parts_by_hand as made
 import pytest
 
 from facecurate import storage

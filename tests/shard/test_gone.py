@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import made
+import parts_by_hand as made
 import pytest
 
 from facecurate import storage

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import made
+import parts_by_hand as made
 import pyarrow.parquet as pq
 import pytest
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import made
 import numpy as np
+import parts_by_hand as made
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
