@@ -171,7 +171,7 @@ def test_a_missing_file_is_found(whole: Dataset, pattern: str) -> None:
 
 def test_what_verify_says_is_wrong_names_what_makes_it_again(whole: Dataset) -> None:
     said = {
-        "tiny/overlaps.parquet": "facecurate decontaminate tiny --redo",
+        "tiny/overlaps.parquet": "facecurate decontaminate tiny --against ",
         "tiny/dedupe.html": "facecurate dedupe tiny",
         "tiny/shards/croissant.json": "facecurate shard tiny --redo",
         "runs/first/weights.safetensors": "facecurate pretrain --name first --redo",

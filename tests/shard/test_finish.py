@@ -39,7 +39,7 @@ def test_steps_that_need_vectors_later_say_how_to_make_them_again(tmp_path: Path
     dataset = chain.world(tmp_path, "dedupe")
     storage.delete(dataset.path("embeddings"))
     dct = load_encoder("dct", dataset.workspace)
-    with pytest.raises(FacecurateError, match="'facecurate embed tiny'"):
+    with pytest.raises(FacecurateError, match="'facecurate embed tiny --encoder dct'"):
         redundancy_report(dataset, dct)
     with pytest.raises(FacecurateError, match="'facecurate embed tiny'"):
         dedupe(dataset, encoder=dct, redo=True)
