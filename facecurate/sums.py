@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from facecurate import storage
 
 SUMS = "SHA256SUMS"
-_LINE = re.compile(r"([0-9a-f]{64})  ([^/\\\0\r\n]+)")
+_LINE = re.compile(r"([0-9a-f]{64})  (?!\.{1,2}$)([^/\\\0\r\n]+)")  # never a folder: . or ..
 
 
 def tell(folder: str, *files: str, coming: Mapping[str, bytes] | None = None) -> None:
@@ -27,15 +27,27 @@ def tell(folder: str, *files: str, coming: Mapping[str, bytes] | None = None) ->
             found[file] = storage.digest(storage.join(folder, file))
     for file, data in (coming or {}).items():
         found[file] = hashlib.sha256(data).hexdigest()
-    text = "".join(f"{digest}  {file}\n" for file, digest in sorted(found.items()))
+    text = _text(found)
     if text.encode() != before:
         storage.write_atomic(url, text.encode())
 
 
-def retell(folder: str, *files: str) -> None:
-    """Tells the digests of those files anew that have a line: they were changed on purpose."""
-    known = set(told(folder))
-    tell(folder, *(file for file in files if file in known))
+def replace(url: str, data: bytes | None) -> None:
+    """Writes a file with other bytes, or deletes it; if it has a line, that changes first.
+
+    Killed between the two, the file is as it was: whoever does it again finds it to be changed.
+    """
+    file = storage.name(url)
+    sums = url.removesuffix(file) + SUMS
+    before = storage.read(sums) if storage.exists(sums) else b""
+    found = dict(_lines(before.decode("utf-8", "replace")))
+    if found.pop(file, None) is not None:
+        found |= {} if data is None else {file: hashlib.sha256(data).hexdigest()}
+        storage.write_atomic(sums, _text(found).encode())
+    if data is None:
+        storage.delete(url)
+    else:
+        storage.write_atomic(url, data)
 
 
 def damaged(folder: str) -> Iterator[str]:
@@ -45,7 +57,7 @@ def damaged(folder: str) -> Iterator[str]:
         return
     text = storage.read(url).decode("utf-8", "replace")
     found = dict(_lines(text))
-    if text != "".join(f"{digest}  {file}\n" for file, digest in sorted(found.items())):
+    if text != _text(found):
         yield f"{SUMS} has other bytes than when it was written"
     for file, digest in found.items():
         there = storage.join(folder, file)
@@ -60,6 +72,10 @@ def told(folder: str) -> list[str]:
     url = storage.join(folder, SUMS)
     text = storage.read(url).decode("utf-8", "replace") if storage.exists(url) else ""
     return [file for file, _ in _lines(text)]
+
+
+def _text(found: Mapping[str, str]) -> str:
+    return "".join(f"{digest}  {file}\n" for file, digest in sorted(found.items()))
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

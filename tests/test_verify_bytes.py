@@ -218,17 +218,20 @@ def test_sums_are_those_of_the_usual_tool(tmp_path: Path) -> None:
     assert sums.told(str(tmp_path)) == ["a b"]
 
 
-def test_only_files_that_have_a_line_are_told_again(tmp_path: Path) -> None:
-    for name in ("a", "b"):
+def test_only_a_file_that_has_a_line_is_told_again_when_it_is_replaced(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
         (tmp_path / name).write_bytes(b"x")
-    sums.tell(str(tmp_path), "a")
-    (tmp_path / "a").write_bytes(b"other")
-    sums.retell(str(tmp_path), "a", "b")
+    sums.tell(str(tmp_path), "a", "c")
+    for name, data in (("a", b"other"), ("b", b"other"), ("c", None)):
+        sums.replace(str(tmp_path / name), data)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == b"other"
+    assert not (tmp_path / "c").exists()
     assert sums.told(str(tmp_path)) == ["a"] and list(sums.damaged(str(tmp_path))) == []
 
 
-def test_a_line_cannot_name_a_file_elsewhere(tmp_path: Path) -> None:
-    (tmp_path / "SHA256SUMS").write_text("0" * 64 + "  ../x\n")
+@pytest.mark.parametrize("name", ["../x", "..", "."])
+def test_a_line_cannot_name_a_file_elsewhere(tmp_path: Path, name: str) -> None:
+    (tmp_path / "SHA256SUMS").write_text("0" * 64 + f"  {name}\n")
     assert sums.told(str(tmp_path)) == []
     assert list(sums.damaged(str(tmp_path))) == [
         "SHA256SUMS has other bytes than when it was written"

@@ -7,7 +7,7 @@ file is replaced whole and told in the part's JSON afterwards; doing it again ch
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,16 +28,16 @@ Rows = list[dict[str, Any]]
 MATCH_IOU = 0.5  # a given face is the one that is gone if their boxes overlap at least so much
 
 
-def take_out(dataset: Dataset, gone: Gone, stems: Sequence[str]) -> int:
+def take_out(dataset: Dataset, gone: Gone, stems: Sequence[str], before: Mapping[str, str]) -> int:
     """Rewrites the parts of these names that hold something of what is gone; how many.
 
     ``stems``: those that ``affected`` found before anything was taken out. Where the last file was
-    written and its JSON was not, no row tells any more.
+    written and its JSON was not, no row tells any more. ``before``: digests before all this.
     """
     _clear_unfinished(dataset)
     found = sorted(pools(dataset.url), key=_order)
     jobs = [(pool, stem) for pool in found for stem in stems if stem in set(pool.stems())]
-    return sum(_rewrite(dataset, pool, stem, gone) for pool, stem in jobs)
+    return sum(_rewrite(dataset, pool, stem, gone, before) for pool, stem in jobs)
 
 
 def _clear_unfinished(dataset: Dataset) -> None:
@@ -81,9 +81,11 @@ def _kind(pool: Pool) -> str:
     return pool.name if pool.name in ("photos", "faces", "hashes") else further
 
 
-def _rewrite(dataset: Dataset, pool: Pool, stem: str, gone: Gone) -> bool:
+def _rewrite(
+    dataset: Dataset, pool: Pool, stem: str, gone: Gone, before: Mapping[str, str]
+) -> bool:
     url = pool.file(stem, "json")
-    if _kind(pool) == "vectors" and _is_stale(dataset, pool, stem, gone):
+    if _kind(pool) == "vectors" and _is_stale(dataset, pool, stem, before):
         pool.remove(stem)
         return True
     told = json.loads(storage.read(url))
@@ -105,13 +107,17 @@ def _rewrite(dataset: Dataset, pool: Pool, stem: str, gone: Gone) -> bool:
     return True
 
 
-def _is_stale(dataset: Dataset, pool: Pool, stem: str, gone: Gone) -> bool:
-    """Vectors of other faces than those that are here: nobody can say whose each one is."""
+def _is_stale(dataset: Dataset, pool: Pool, stem: str, before: Mapping[str, str]) -> bool:
+    """Vectors of other faces than those that are here: nobody can say whose each one is.
+
+    Of those that were here before, while the vectors' JSON does not yet tell of the new ones.
+    """
     faces = Pool(dataset.path("faces"))
     if stem not in set(faces.stems()):
         return True
-    keys = _column(faces.file(stem, "parquet"), "key")
-    return any(map(gone.has, keys)) and pool.info(stem).inputs != faces.lineage(stem)
+    now = faces.lineage(stem)
+    then = {name: before.get(name, digest) for name, digest in now.items()}
+    return pool.info(stem).inputs not in (then, now)
 
 
 def _tables_last(files: Iterable[str]) -> list[str]:

@@ -93,9 +93,6 @@ def clear_texts(folder: str, gone: Gone, *, deep: bool = False) -> list[str]:
             changed.append(path)
         elif deep and suffix == "parquet" and "key" in read_table(url).column_names:
             changed += [path] if thin(url, gone) else []
-    for path in changed:
-        where, _, name = path.rpartition("/")
-        sums.retell(storage.join(folder, *where.split("/")) if where else folder, name)
     return changed
 
 
@@ -116,13 +113,13 @@ def _clear_text(url: str, path: str, suffix: str, gone: Gone) -> bool:
     if next(gone.named_in(data), None) is None:
         return False
     if suffix == "md" or path.rpartition("/")[2] == "log.jsonl":
-        storage.write_atomic(url, gone.masked(data))
+        sums.replace(url, gone.masked(data))
     elif suffix in _LISTS:
         lines = data.splitlines(keepends=True)
         left = [line for line in lines if next(gone.named_in(line), None) is None]
-        storage.write_atomic(url, b"".join(left))
+        sums.replace(url, b"".join(left))
     else:
-        storage.delete(url)
+        sums.replace(url, None)
     return True
 
 
@@ -138,5 +135,5 @@ def _without_entries(url: str, gone: Gone) -> bool:
     left = {n: a[keep] if a.ndim and len(a) == len(keep) else a for n, a in arrays.items()}
     with storage.buffer() as file:
         np.savez(file, **left)
-        storage.write_atomic(url, file.getvalue())
+        sums.replace(url, file.getvalue())
     return True

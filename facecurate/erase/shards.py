@@ -40,9 +40,22 @@ def slots(dataset: Dataset, gone: Gone) -> int:
 
 
 def concerned(workspace: str, gone: Gone) -> set[str]:
-    """The datasets whose shards hold or name what is gone: mixtures hold samples of others."""
+    """The datasets whose shards hold or name what is gone: mixtures hold samples of others.
+
+    A mixture whose shards were never finished is one of them: no table says what is in its tars.
+    """
     names = {name for name in storage.list(workspace) if name[0] != "."}
-    return {n for n in names if _keys(storage.join(workspace, n, "shards"), gone)}
+    return {
+        n
+        for n in names
+        if _keys(storage.join(workspace, n, "shards"), gone) or _is_begun(Dataset(workspace, n))
+    }
+
+
+def _is_begun(dataset: Dataset) -> bool:
+    """Whether a dataset without photos of its own has shards that are not finished."""
+    begun = dataset.has("shards") and not dataset.has("shards", "dataset.json")
+    return begun and not storage.list(dataset.path("photos"))
 
 
 def _keys(folder: str, gone: Gone) -> set[str]:

@@ -44,7 +44,7 @@ def thin(url: str, gone: Gone) -> bool:
     keep = _kept(table, gone)
     if all(keep):
         return False
-    storage.write_atomic(url, to_parquet(table.filter(pa.array(keep, pa.bool_()))))
+    sums.replace(url, to_parquet(table.filter(pa.array(keep, pa.bool_()))))
     return True
 
 
@@ -100,10 +100,8 @@ def _credits(dataset: Dataset, gone: Gone) -> bool:
     if storage.exists(text):
         lines = storage.read(text).decode().splitlines(keepends=True)
         left = [line for line in lines if pages.isdisjoint(_linked(line))]
-        storage.write_atomic(text, "".join(left).encode())
-    thinned = thin(url, gone)
-    sums.retell(dataset.url, _CREDITS, _CREDITS_TEXT)
-    return thinned
+        sums.replace(text, "".join(left).encode())
+    return thin(url, gone)
 
 
 def _linked(line: str) -> list[str]:

@@ -101,8 +101,9 @@ def finish(workspace: str, url: str, progress: Progress = silent) -> Outcome:
         spools.forget(place, gone)
     for step, place in enumerate(places):
         progress(len(places) + step, 2 * len(places))
-        parts.take_out(place, gone, note["stems"][place.name])
-        _clear(place, gone, note["before"][place.name])
+        before = note["before"][place.name]
+        parts.take_out(place, gone, note["stems"][place.name], before)
+        _clear(place, gone, before)
     changed = reports.clear_texts(storage.join(workspace, "runs"), gone, deep=True)
     changed = [f"runs/{path}" for path in changed]
     changed += reports.clear_texts(workspace, gone)

@@ -17,6 +17,7 @@ from facecurate.stones import plain_url
 from facecurate.takedown.found import Request, Row
 from facecurate.workspace import Dataset, Workspace
 
+_DIGITS = 18
 _COLUMNS = ["photo_id", "owner", "url", "page_url", "source", "sha256"]
 
 
@@ -41,9 +42,15 @@ def photo_rows(dataset: Dataset) -> Iterator[tuple[str, Row]]:
 
 
 def rows_of(dataset: Dataset, keys: Collection[str]) -> Iterator[Row]:
-    """The rows of some photos."""
-    if keys:
-        yield from (row for _, row in photo_rows(dataset) if row["photo_id"] in keys)
+    """The rows of some photos: first as a crawl or a spool knows them, last as parts do."""
+    if not keys:
+        return
+    if dataset.has(NAME):
+        with State(dataset.path(NAME)) as state:
+            named = Request(photos=frozenset(keys))
+            yield from (_row(photo) for photo in _crawled(Photos(state), named))
+    yield from (row for row in _waiting(dataset) if row["photo_id"] in keys)
+    yield from (row for _, row in photo_rows(dataset) if row["photo_id"] in keys)
 
 
 def named_rows(dataset: Dataset, request: Request) -> Iterator[Row]:
@@ -107,16 +114,18 @@ def _crawled(photos: Photos, request: Request) -> Iterator[Photo]:
 
 
 def _number(key: str) -> int | None:
-    number = key.removeprefix("flickr-")
-    return int(number) if number != key and number.isascii() and number.isdigit() else None
+    return _as_number(key.removeprefix("flickr-")) if key.startswith("flickr-") else None
+
+
+def _as_number(word: str) -> int | None:
+    """A number that Flickr can have given, which 63 bits hold."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) <= _DIGITS else None
 
 
 def _number_of_page(url: str) -> int | None:
     """The number at the end of the address of a photo's page on Flickr."""
     words = plain_url(url).split("/")
-    if len(words) > 2 and words[-3] == "photos" and words[-1].isascii() and words[-1].isdigit():
-        return int(words[-1])
-    return None
+    return _as_number(words[-1]) if len(words) > 2 and words[-3] == "photos" else None
 
 
 def _row(photo: Photo) -> Row:
