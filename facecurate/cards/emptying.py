@@ -16,10 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from facecurate import storage, tars
+from facecurate import slots, storage, tars
 from facecurate.cards.facts import DATASET, read_dataset, sample_row, shard_stems
 from facecurate.cards.tally import tally_of
 from facecurate.cards.writing import SUBSET
+from facecurate.errors import DamagedError
 from facecurate.pool import PartWriter, read_info, sealed
 from facecurate.records import (
     DECISION_SCHEMA,
@@ -30,6 +31,7 @@ from facecurate.records import (
     to_table,
 )
 from facecurate.stats import Stats
+from facecurate.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,20 @@ def empty_slots(folder: str, keys: Collection[str], moved: Mapping[str, str]) ->
     """
     gone = pa.array(sorted(keys), pa.string())
     url = storage.join(folder, "index.parquet")
-    index = from_parquet(storage.read(url), INDEX_SCHEMA, url).select(INDEX_SCHEMA.names)
+    data = storage.read(url)
+    index = from_parquet(data, INDEX_SCHEMA, url).select(INDEX_SCHEMA.names)
     named = index.filter(pc.is_in(index["key"], value_set=gone))
-    shards = sorted(set(named["shard"].to_pylist()))
+    shards = sorted(set(map(str, named["shard"].to_pylist())))
+    if others := set(shards).difference(f"{stem}.tar" for stem in shard_stems(folder)):
+        raise DamagedError(f"{url} names {printable(min(others), 80)}, which is no shard of it")
     for shard in shards:
         _rewrite(folder, shard.removesuffix(".tar"), frozenset(keys))
     _move_inputs(folder, moved)
     if shards:
-        storage.write_atomic(url, to_parquet(_reindexed(index, folder, shards, gone)))
+        left = slots.with_slots(
+            _reindexed(index, folder, shards, gone), slots.shard_of(data, index)
+        )
+        storage.write_atomic(url, to_parquet(left))
     _thin_decisions(folder, gone)
     _thin(folder, SUBSET, SUBSET_SCHEMA, gone)
     _move_lineage(folder, moved)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from facecurate import records, storage, tars
+from facecurate import records, slots, storage, tars
 from facecurate.errors import DamagedError, FacecurateError
 from facecurate.text import printable
 
@@ -67,9 +67,11 @@ def _in_split(shard: str, split: str | None) -> bool:
 
 def _stored(folder: str, split: str | None) -> Index:
     url = storage.join(folder, "index.parquet")
-    table = records.from_parquet(storage.read(url), records.INDEX_SCHEMA, url)
-    table = _with_shards(table)
-    names = table["shard"].combine_chunks().dictionary_encode()
+    data = storage.read(url)
+    table = records.from_parquet(data, records.INDEX_SCHEMA, url)
+    whose = slots.shard_of(data, table)
+    table = table.set_column(table.column_names.index("shard"), "shard", whose)
+    names = whose.dictionary_encode()
     if split is not None:
         kept = [_in_split(n, split) for n in names.dictionary.to_pylist()]
         mask = np.asarray(kept, bool)[names.indices.to_numpy(zero_copy_only=False)]
@@ -93,17 +95,6 @@ def _stored(folder: str, split: str | None) -> Index:
         json_offset=_numbers(table, "json_offset", np.int64),
         json_size=_numbers(table, "json_size", np.int32),
     )
-
-
-def _with_shards(table: pa.Table) -> pa.Table:
-    """An emptied slot lost its shard's name as well: it counts to the shard before it."""
-    names = table["shard"].combine_chunks()
-    if names.null_count == 0:
-        return table
-    import pyarrow.compute as pc
-
-    filled = pc.fill_null_backward(pc.fill_null_forward(names))
-    return table.set_column(table.column_names.index("shard"), "shard", pc.fill_null(filled, ""))
 
 
 def _numbers(table: pa.Table, column: str, kind: type) -> NDArray[np.signedinteger]:

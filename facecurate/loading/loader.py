@@ -54,7 +54,11 @@ class Loader:
                 workers=self._workers,
                 make=self._make,
             )
-        return next(self._stream)
+        try:
+            return next(self._stream)
+        except FacecurateError:
+            self._stream = None  # it has ended: iterating again tries the same batch again
+            raise
 
     def state_dict(self) -> dict[str, Any]:
         """(epoch, batches received in it), and which order they belong to; plain JSON values."""

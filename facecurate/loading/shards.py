@@ -135,7 +135,7 @@ class FaceShards:
         return told
 
     def _index_digest(self) -> str:
-        total = hashlib.sha256("\0".join(self.index.keys.to_pylist()).encode())
+        total = hashlib.sha256("\0".join(k or "" for k in self.index.keys.to_pylist()).encode())
         total.update(self.index.offset.tobytes() + self.index.size.tobytes())
         return total.hexdigest()
 

@@ -13,9 +13,10 @@ import pytest
 from facecurate import storage, tars
 from facecurate.cards import empty_slots, facts_of, write_cards
 from facecurate.cards import emptying as module
+from facecurate.errors import DamagedError
 from facecurate.inspect import verify
 from facecurate.loading import FaceShards
-from facecurate.records import SUBSET_SCHEMA, to_parquet
+from facecurate.records import INDEX_SCHEMA, SUBSET_SCHEMA, to_parquet, to_table
 from facecurate.shard import shard
 from facecurate.workspace import Dataset
 
@@ -158,3 +159,27 @@ def test_all_samples_of_a_shard_may_go(many: Dataset) -> None:
     assert verify(many)[1] == []
     shards = FaceShards(many.path("shards"))
     assert shards.emptied == len(keys) and not shards.is_empty(len(shards) - 1)
+
+
+def test_the_first_slots_of_a_split_stay_its_own(many: Dataset) -> None:
+    folder = many.path("shards")
+    shard(many, split="train=50%,val=50%", redo=True)
+    before = {name: len(FaceShards(folder, split=name)) for name in ("train", "val")}
+    rows = chain.rows(many, "shards", "index.parquet")
+    of_val = [row["key"] for row in rows if row["shard"] == "val-000000.tar"]
+    for key in of_val[:2]:
+        take_out(many, key)
+    assert {name: len(FaceShards(folder, split=name)) for name in before} == before
+    shards = FaceShards(folder, split="val")
+    assert [shards.is_empty(i) for i in range(3)] == [True, True, False]
+
+
+def test_an_index_that_names_another_folder_s_tar_changes_nothing_there(many: Dataset) -> None:
+    url = many.path("shards", "index.parquet")
+    rows = chain.rows(many, "shards", "index.parquet")
+    rows[0]["shard"] = "../faces/00000.tar"
+    storage.write_atomic(url, to_parquet(to_table(rows, INDEX_SCHEMA)))
+    before = chain.files(many)
+    with pytest.raises(DamagedError, match="00000.tar, which is no shard of it"):
+        empty_slots(many.path("shards"), [rows[0]["key"]], {})
+    assert chain.files(many) == before

@@ -69,6 +69,8 @@ def test_an_emptied_slot_keeps_the_order_of_the_others_and_is_counted(world, tmp
     assert len(shards) == 8 and shards.emptied == 1 and batch.emptied == 1
     assert batch.keys == [k for i, k in enumerate(before.keys) if i != 3]
     assert torch.equal(batch.images, before.images[[0, 1, 2, 4, 5, 6, 7]])
+    (folder / "shards" / "dataset.json").unlink()
+    assert shards.lineage()["emptied"] == 1, "also where no card lies beside the index"
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "gone"])

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facecurate.errors import FacecurateError
+from facecurate.errors import DamagedError, FacecurateError
 from facecurate.loading import (
     Augment,
     BatchOrder,
@@ -215,6 +216,23 @@ def test_a_loader_refuses_the_state_of_another_order(folder):
     beyond = {**state, "batches": 6}
     with pytest.raises(FacecurateError, match="no batch 6 in epoch 0: an epoch has 5"):
         Loader(shards, shards.order(BATCH, 2)).load_state_dict(beyond)
+
+
+def test_a_loader_that_met_damage_tries_the_same_batch_again(folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    tar = copy / "shards" / "train-000000.tar"
+    whole = tar.read_bytes()
+    shards = FaceShards(str(copy), side=SIDE)
+    loader = Loader(shards, shards.order(BATCH, 2))
+    tar.write_bytes(whole[:600])
+    for _ in range(2):
+        with pytest.raises(DamagedError, match="train-000000"):
+            list(loader)
+    tar.write_bytes(whole)
+    received = loader.state_dict()["batches"]
+    expected = batches(shards, shards.order(BATCH, 2), start=received, stop=5)
+    assert [digest(b) for b in loader] == [digest(b) for b in expected]
 
 
 def test_a_batch_sampler_serves_any_torch_loader(folder):
