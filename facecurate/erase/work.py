@@ -56,7 +56,7 @@ def begin(order: Order) -> str:
     places = [Dataset(order.workspace, name) for name in sorted(order.datasets)]
     slots = {place.name: shards.slots(place, order.gone) for place in places}
     cards = [runs.card(order.workspace, name) for name, count in slots.items() if count]
-    told = runs.runs_of(order.workspace, filter(None, cards)) if cards else runs.Runs()
+    told = runs.runs_of(order.workspace, filter(None, cards))
     note: dict[str, Any] = {
         "format": FORMAT,
         "datasets": [place.name for place in places],

@@ -98,11 +98,11 @@ def _add_exact(
             of.setdefault(match.row["sha256"], match.key)
     if not of:
         return
+    asked = Request(sha256=frozenset(digest.hex() for digest in of))
     for place in places:
-        for _, row in known.photo_rows(place):
-            if row["sha256"] in of:
-                key = row["photo_id"]
-                found.add_photo(_match(place.name, key, "exact", of[row["sha256"]], row=row))
+        for row in known.named_rows(place, asked):
+            match = _match(place.name, row["photo_id"], "exact", of[row["sha256"]], row=row)
+            found.add_photo(match)
 
 
 # -- how they look -----------------------------------------------------------------------------

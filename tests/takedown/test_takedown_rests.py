@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,6 +21,7 @@ from facecurate.inspect import verify
 from facecurate.pool import sealed
 from facecurate.records import to_parquet
 from facecurate.shard import shard
+from facecurate.stats import Stats
 from facecurate.stones import stone
 from facecurate.takedown import Request, complete, find, takedown
 from facecurate.workspace import Dataset, tombstones
@@ -40,9 +42,11 @@ def mine(made: Path, tmp_path: Path) -> Dataset:
     return Dataset(str(tmp_path / "work"), "mine")
 
 
-def take(mine: Dataset, *, only: bool = True) -> None:
+def take(mine: Dataset, *, only: bool = True) -> Stats:
     request = Request(photos=frozenset([KEY]), only=only)
-    takedown(mine.workspace, request, find(mine.workspace, request), reason="person", now=1.7e9)
+    return takedown(
+        mine.workspace, request, find(mine.workspace, request), reason="person", now=1.7e9
+    )
 
 
 def test_a_mixture_that_was_never_finished_holds_nothing_of_it(
@@ -113,3 +117,29 @@ def test_a_number_that_flickr_cannot_have_given_names_nothing(mine: Dataset) -> 
     url = f"https://www.flickr.com/photos/somebody/{number}"
     request = Request(photos=frozenset([f"flickr-{number}"]), urls=frozenset([url]))
     assert len(find(mine.workspace, request)) == 0
+
+
+def test_the_same_bytes_that_wait_for_a_part_go_whatever_they_look_like(mine: Dataset) -> None:
+    """A plain surface has no hash that tells it from others."""
+    flat = images.encode_jpeg(np.full((96, 96, 3), 90, np.uint8))
+    asked = Path(mine.workspace).parent / "asked.jpg"
+    asked.write_bytes(flat)
+    line = {"id": "mine-00000000000000aa", "url": "", "sha256": hashlib.sha256(flat).hexdigest()}
+    waiting = mine.path("photos", ".urls", f"{line['id']}.jpg")
+    storage.write_atomic(waiting, flat)
+    storage.write_atomic(mine.path("photos", ".urls", "00000.jsonl"), json.dumps(line).encode())
+    found = find(mine.workspace, Request(files=(str(asked),), only=True))
+    assert [(one.key, one.why) for one in found] == [(line["id"], "exact")]
+
+
+def test_of_runs_on_shards_that_are_gone_nobody_can_tell(mine: Dataset, tmp_path: Path) -> None:
+    """The shards that are here now hold it no more; those that the run read may have."""
+    card = {"data": {"dataset": storage.digest(mine.path("shards", "dataset.json"))}}
+    url = storage.join(mine.workspace, "runs", "first", "config.json")
+    storage.write_atomic(url, json.dumps(card).encode())
+    kept = [one[0] for one in worlds.samples(mine) if one and not one[0].startswith(KEY)]
+    (tmp_path / "kept.txt").write_text("\n".join(kept))
+    shard(mine, subset=str(tmp_path / "kept.txt"), shard_size="60KB", redo=True)
+    stats = take(mine)
+    assert stats.facts["slots"] == 0
+    assert stats.facts["runs"] == {"held_it": [], "cannot_be_told": ["first"]}
