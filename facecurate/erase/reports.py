@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from facecurate import storage, sums
-from facecurate.erase.parts import read_table
 from facecurate.erase.tables import thin
 from facecurate.erase.targets import Gone
+from facecurate.errors import DamagedError
+from facecurate.text import printable
 from facecurate.workspace import Dataset
 
 _LISTS = ("txt", "csv", "tsv", "jsonl")  # one picture a line
@@ -91,7 +93,7 @@ def clear_texts(folder: str, gone: Gone, *, deep: bool = False) -> list[str]:
             deep and suffix == "npz" and _without_entries(url, gone)
         ):
             changed.append(path)
-        elif deep and suffix == "parquet" and "key" in read_table(url).column_names:
+        elif deep and suffix == "parquet":
             changed += [path] if thin(url, gone) else []
     return changed
 
@@ -125,8 +127,14 @@ def _clear_text(url: str, path: str, suffix: str, gone: Gone) -> bool:
 
 def _without_entries(url: str, gone: Gone) -> bool:
     """Predictions of a fine-tuned model: arrays of one length, with the key of each row."""
-    with storage.buffer(storage.read(url)) as file, np.load(file, allow_pickle=False) as loaded:
-        arrays = {name: loaded[name] for name in loaded.files}
+    try:
+        with storage.buffer(storage.read(url)) as file, np.load(file, allow_pickle=False) as loaded:
+            arrays = {name: loaded[name] for name in loaded.files}
+    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise DamagedError(
+            f"{url} cannot be read, so nobody can say whom it names ({printable(error, 80)}): "
+            "delete it, and finish with 'facecurate takedown'"
+        ) from error
     if "key" not in arrays:
         return False
     keep = np.array([not gone.has(str(key)) for key in arrays["key"]], np.bool_)

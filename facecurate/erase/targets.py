@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-_NAMES = re.compile(rb"[A-Za-z0-9_-]+")
+_NAMES = re.compile(rb"()([A-Za-z0-9_-]+)")
+# right behind an escape of JSON or of an address, whose last letter is none of the name's
+_BEHIND = re.compile(rb"(\\u[0-9a-fA-F]{4}|\\[bfnrt]|%[0-9a-fA-F]{2})([A-Za-z0-9_-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,19 @@ class Gone:
 
     def named_in(self, data: bytes) -> Iterator[str]:
         """The ids and keys that stand in a text."""
-        for found in _NAMES.finditer(data):
-            word = found[0].decode("ascii")
-            if self.has(word):
-                yield word
+        for names in (_NAMES, _BEHIND):
+            for found in names.finditer(data):
+                word = found[2].decode("ascii")
+                if self.has(word):
+                    yield word
 
     def masked(self, data: bytes) -> bytes:
         """A text with each of them replaced by asterisks."""
-        return _NAMES.sub(lambda m: b"***" if self.has(m[0].decode("ascii")) else m[0], data)
+        for names in (_NAMES, _BEHIND):
+            data = names.sub(
+                lambda m: m[1] + b"***" if self.has(m[2].decode("ascii")) else m[0], data
+            )
+        return data
 
     def __bool__(self) -> bool:
         return bool(self.photos or self.boxes)

@@ -16,6 +16,8 @@ from test_takedown_killed import Killed, killed_at
 from test_takedown_mixture import MIXED
 
 from facecurate import images, storage, sums
+from facecurate.erase import Gone
+from facecurate.errors import DamagedError
 from facecurate.flickr.state import State
 from facecurate.inspect import verify
 from facecurate.pool import sealed
@@ -143,3 +145,24 @@ def test_of_runs_on_shards_that_are_gone_nobody_can_tell(mine: Dataset, tmp_path
     stats = take(mine)
     assert stats.facts["slots"] == 0
     assert stats.facts["runs"] == {"held_it": [], "cannot_be_told": ["first"]}
+
+
+@pytest.mark.parametrize("text", ["worst:\n{}", "\t{}_000", "%2F{}", '"{}"'])
+def test_a_name_right_behind_an_escape_is_found_and_masked(text: str) -> None:
+    gone = Gone(frozenset([KEY]))
+    data = json.dumps(text.format(KEY)).encode()
+    assert next(gone.named_in(data)).startswith(KEY)
+    assert KEY.encode() not in gone.masked(data)
+    assert next(gone.named_in(data.replace(b"9", b"8")), None) is None
+
+
+def test_predictions_that_cannot_be_read_are_named_and_it_is_finished_without_them(
+    mine: Dataset,
+) -> None:
+    url = storage.join(mine.workspace, "runs", "cell", "predictions.npz")
+    storage.write_atomic(url, b"no array")
+    with pytest.raises(DamagedError, match="predictions.npz cannot be read"):
+        take(mine)
+    storage.delete(url)
+    assert [done.photos for done in complete(mine.workspace)] == [1]
+    assert verify(mine)[1] == []
