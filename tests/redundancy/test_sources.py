@@ -110,6 +110,20 @@ def test_a_table_gives_people_order_and_labels_and_nothing_it_does_not_name(
     assert np.array_equal(labels.values[at, 0], [3, np.nan, 5, np.nan], equal_nan=True)
 
 
+def test_a_task_that_is_called_the_same_for_everybody_is_a_sequence_of_each(
+    tmp_path: Path,
+) -> None:
+    dataset = chain.world(tmp_path, "detect")
+    rows = "00.jpg,anna,T1,1\n01.jpg,bob,T1,1\n02.jpg,anna,T2,1\n03.jpg,,T1,1\n"
+    told = read_told(table(tmp_path, f"source,subject,sequence,frame\n{rows}"))
+    frames = read_frames(dataset, told=told)
+    keys = frames.keys.to_pylist()
+    codes = [int(frames.structure.sequence[keys.index(chain.key(f"0{k}.jpg"))]) for k in range(4)]
+    names = frames.structure.sequence_names
+    assert [names[code] for code in codes] == ["anna/T1", "bob/T1", "T2", "T1"]
+    assert set(names) == {"anna/T1", "bob/T1", "T2", "T1"}
+
+
 def test_a_table_of_other_pictures_says_how_both_are_written(tmp_path: Path) -> None:
     dataset = chain.world(tmp_path, "detect")
     told = read_told(table(tmp_path, "source,subject\nframes/1.png,a\n"))
