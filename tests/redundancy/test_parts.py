@@ -132,6 +132,7 @@ def cell(frames: float, kept: float | None, people: float = 100) -> dict[str, An
 def curve(**more: Any) -> dict[str, Any]:
     half = cell(100, 0.8, people=50)
     base = {"score": "icc", "full": 0.4, "people": 27, "at_share": cell(1, 0.94)}
+    base |= {"telling": True, "folds": 3}
     return base | {"half_the_people": half, "cells": [cell(1, 0.94), cell(100, 1.0), half]} | more
 
 
@@ -172,11 +173,26 @@ def test_people_are_called_the_limit_only_where_half_of_them_keep_less() -> None
     assert "what limits it" not in sentence(result(learning_curve=same))
 
 
-def test_a_probe_that_reads_nothing_has_no_share_to_keep() -> None:
-    nothing = curve(at_share=cell(1, None), full=-0.02)
-    assert sentence(result(learning_curve=nothing)).endswith(
-        "A probe reads nothing off these vectors (ICC -0.02)."
-    )
+def test_people_are_no_limit_where_the_share_of_frames_keeps_even_less() -> None:
+    few = curve(at_share=cell(1, 0.6))
+    assert "keep 80 % [75, 84]." in sentence(result(learning_curve=few))
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [curve(at_share=cell(1, None), full=-0.02), curve(telling=False, full=0.05)],
+    ids=["below-zero", "below-ten-margins"],
+)
+def test_a_probe_that_reads_nothing_has_no_share_to_keep(nothing: dict[str, Any]) -> None:
+    told = sentence(result(learning_curve=nothing))
+    assert f"reads too little off these vectors (ICC {nothing['full']:.2f})" in told
+    assert "Trained on" not in told
+
+
+def test_a_share_without_an_interval_is_told_as_such() -> None:
+    at = cell(1, 0.94) | {"retention_low": None}
+    told = sentence(result(learning_curve=curve(at_share=at, half_the_people=None)))
+    assert "keeps 94 % (too few people for an interval) of the ICC" in told
 
 
 @pytest.mark.parametrize(("other", "words"), [(29_000.0, 0), (31_000.0, 1)])
@@ -187,12 +203,43 @@ def test_encoders_more_than_half_as_much_apart_are_named_first(other: float, wor
     assert all("dct 20,000, shape+hog 31,000" in line for line in found)
 
 
+@pytest.mark.parametrize(
+    ("others", "advice"),
+    [
+        ([], "shape+hog needs no download"),
+        ([("shape+hog", 0.6)], "a network of your own"),
+        ([("shape+hog", 0.6), ("run:a", 0.8)], "--encoder run:a"),
+    ],
+)
+def test_a_blind_encoder_s_reader_is_sent_to_one_that_is_not_known_to_be_blind(
+    others: list[tuple[str, float]], advice: str
+) -> None:
+    count = {"n_eff": 20_000.0, "interval": None}
+    several = [
+        {"encoder": name, "copy": count, "label": None, "check": {"auroc": auroc}}
+        for name, auroc in others
+    ]
+    over = {"auroc": 0.62, "auroc_interval": {"low": 0.53, "high": 0.72}}
+    (told,) = warnings(result(check=over, others=several))
+    assert "AUROC 0.62 [0.53, 0.72]" in told and advice in told
+
+
+def test_a_copy_that_looks_more_different_than_other_labels_is_told_first() -> None:
+    counts = {
+        name: {"n_eff": 30.0, "interval": None, "tau": tau}
+        for name, tau in (("copy", 0.98), ("label", 0.99))
+    }
+    (told,) = warnings(result(**counts))
+    assert "tau_label is the stricter one" in told
+    assert warnings(result(copy=counts["label"], label=counts["copy"])) == []
+
+
 def test_a_curve_of_cells_that_train_on_as_many_frames_can_be_drawn() -> None:
     assert learning_curve(curve()).startswith("<svg")  # warnings are errors
 
 
 def test_a_plan_has_hours_and_what_the_curve_expects_of_as_many_frames() -> None:
-    lists = [{"size": "1%", "frames": 1308, "file": "subset-1pct.parquet"}]
+    lists = [{"size": "1%", "frames": 1308, "of": 130_815, "file": "subset-1pct.parquet"}]
     plan = annotation_plan(result(subsets=lists, learning_curve=curve()), minutes=3.0)
     assert [(p["size"], p["frames"], p["hours"]) for p in plan] == [
         ("1%", 1308, 65.4),
@@ -201,11 +248,22 @@ def test_a_plan_has_hours_and_what_the_curve_expects_of_as_many_frames() -> None
     assert plan[0]["file"] == "subset-1pct.parquet" and plan[0]["value"] == 0.4
 
 
+def test_all_shares_of_a_plan_are_of_the_frames_to_train_on() -> None:
+    lists = [{"size": "1%", "frames": 8, "of": 800, "file": "subset-1pct.parquet"}]
+    plan = annotation_plan(result(subsets=lists, frames=1200, learning_curve=curve()), minutes=3.0)
+    assert [(p["size"], p["frames"]) for p in plan] == [("1%", 8), ("100%", 800)]
+
+
 def test_without_a_curve_a_plan_expects_nothing_and_without_minutes_there_is_none() -> None:
-    lists = [{"size": "2%", "frames": 60, "file": "subset-2pct.parquet"}]
+    lists = [{"size": "2%", "frames": 60, "of": 3000, "file": "subset-2pct.parquet"}]
     (line,) = annotation_plan(result(subsets=lists), minutes=1.0)
     assert line["hours"] == 1.0 and line["value"] is None
     assert annotation_plan(result(subsets=lists), minutes=None) == []
+
+
+def test_a_size_that_is_given_twice_is_one() -> None:
+    sizes = tuple(parse_fraction(text) for text in ("2%", "10%", "2.0%"))
+    assert [str(size) for size in Options(subset_sizes=sizes).subset_sizes] == ["2%", "10%"]
 
 
 def test_numbers_that_json_does_not_know_become_null() -> None:

@@ -154,7 +154,12 @@ def test_an_unknown_strategy_names_those_there_are(film: Dataset) -> None:
 
 @pytest.mark.parametrize(
     ("size", "words"),
-    [("0.02", "write 2%"), ("60", "'60 frames'"), ("few", "write 2% or")],
+    [
+        ("0.02", "write 2%"),
+        ("60", "'60 frames'"),
+        ("few", "write 2% or"),
+        ("2%,-1%", "'-1%' is no size"),
+    ],
 )
 def test_a_bare_size_is_refused_with_both_readings(
     tmp_path: Path, size: str, words: str, capsys: pytest.CaptureFixture[str]

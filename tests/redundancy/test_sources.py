@@ -72,6 +72,22 @@ def test_an_unlinked_dataset_names_terms_link_and_a_rendered_stand_in(
     assert "facecurate synth rendered-disfa --layout disfa" in line
 
 
+def test_a_dataset_that_nothing_reads_yet_says_so_before_it_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert words(tmp_path, "redundancy-report", "bp4d") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "signed licence" in line and "cannot be read yet" in line
+
+
+def test_a_root_that_is_no_folder_is_told_as_such(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    assert words(tmp_path, "redundancy-report", "disfa", "--root", nowhere) == 2
+    assert "nowhere is no folder" in capsys.readouterr().err
+
+
 def test_photos_that_came_after_the_faces_are_not_left_out_without_a_word(tmp_path: Path) -> None:
     dataset = chain.world(tmp_path, "detect")
     photos = Pool(dataset.path("photos"))
