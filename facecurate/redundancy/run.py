@@ -130,12 +130,13 @@ def redundancy_report(
             options = options.beside(result["asked"])
         frames = read_frames(dataset, options.fps or frame_rate(dataset), told)
         say(f"{len(frames):,} frames read")
+        work = _Work(dataset, frames, (encoder, *others), options, say, progress)
+        result, shown, lists = work.done()  # until this ends, a report that is there stays
         with write_part(
             dataset.url, STEM, tool="redundancy-report", settings=settings, inputs=inputs
         ) as part:
             part.stats = Stats.of("faces", [None] * len(frames))
-            work = _Work(dataset, frames, (encoder, *others), options, say, progress)
-            part.result, shown, lists = work.done()
+            part.result = result
             for subset in lists:
                 storage.write_atomic(dataset.path(subset.name), subset.data)
             part.write("html", report_page(part.result, shown))
