@@ -88,6 +88,16 @@ def test_a_root_that_is_no_folder_is_told_as_such(
     assert "nowhere is no folder" in capsys.readouterr().err
 
 
+def test_a_folder_without_a_picture_is_told_before_weights_are_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "a.txt").write_text("hello")
+    assert words(tmp_path, "redundancy-report", str(tmp_path / "letters"), "--workers", "0") == 1
+    error = capsys.readouterr().err
+    assert "letters has no picture that can be read (1 not_an_image)" in error
+
+
 def test_photos_that_came_after_the_faces_are_not_left_out_without_a_word(tmp_path: Path) -> None:
     dataset = chain.world(tmp_path, "detect")
     photos = Pool(dataset.path("photos"))
