@@ -141,6 +141,10 @@ def find_faces(
             f"{counted(len(left), 'part')} of {dataset.name}'s photos came after its faces were "
             f"found: facecurate detect {dataset.name} with the options of then"
         )
+    count = photos.stats().counts.get("photos")
+    if count and not count.kept:  # said before a detector's weights are looked for
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(count.dropped.items()))
+        raise FacecurateError(f"{dataset.name} has no picture that can be read ({reasons})")
     given = any(f"{stem}.given.parquet" in photos.info(stem).outputs for stem in photos.stems())
     detector = detector or ("given" if given else DETECTOR)
     done = detect(

@@ -61,11 +61,16 @@ def prepared(
 
     ``root``: the files of a known dataset that is not linked. Raises as ``existing`` does.
     """
+    from facecurate import storage
     from facecurate.datasets import manifest
     from facecurate.workspace import Link
 
     if root and name not in manifest.names():
         raise UsageError("--root goes with the name of a known dataset: see 'facecurate datasets'")
+    if root and not storage.is_folder(root):
+        raise UsageError(
+            f"{printable(root, 200)} is no folder: give the copy of {name} that you have"
+        )
     if name is None:
         return existing(state, None)
     link = Link(name, root) if root else _link_behind(state, name, rendered)
@@ -106,12 +111,14 @@ def unknown(state: State, name: str) -> FacecurateError:
 
 def not_linked(name: str) -> str:
     """One line about a known dataset: terms, where to ask, how to link it, what to try now."""
-    from facecurate.datasets import manifest
+    from facecurate.datasets import DATASETS, manifest
 
     known = manifest.load(name)
     page = f" ({known.page})" if known.page else ""
     line = f"{name} is not linked. Terms: {known.terms} {known.how.rstrip('.')}{page}."
     line += f" Then: facecurate datasets link {name} DIR."
+    if name not in DATASETS:
+        line += " Its own files cannot be read yet, its pictures can: give the folder itself."
     if known.rendered_layout:
         stand_in = f"rendered-{known.rendered_layout}"
         line += f" To try it now: facecurate synth {stand_in} --layout {known.rendered_layout}"

@@ -107,7 +107,9 @@ def redundancy_report(
       facecurate redundancy-report recordings/ --detector dlib --fps 25
     """
     began = time.monotonic()
-    options["subset_sizes"] = tuple(_size(text) for text in subset_sizes)
+    options["subset_sizes"] = tuple(
+        _size(text) for several in subset_sizes for text in several.split(",")
+    )
     count = worker_count(workers)
     dataset = _made_ready(state, name, root, detector, count)
     from facecurate.embed import embed
@@ -156,7 +158,7 @@ def _size(text: str) -> Fraction:
         raise UsageError(
             f"--subset-size {text.strip()} can mean two things: write {percent:g}%, or {count}"
         )
-    if not text.strip().endswith("%"):
+    if not re.fullmatch(r"\s*\d+(\.\d+)?\s*%\s*", text):
         raise UsageError(
             f"--subset-size '{printable(text, 40)}' is no size: write 2% or '1310 frames'"
         )

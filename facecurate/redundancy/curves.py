@@ -26,12 +26,12 @@ def tolerance_curve(result: Mapping[str, Any]) -> str:
             distance, curve["order2"], color=BLUE, linewidth=1, linestyle=":", label="order 2"
         )
         axes.axhline(result["frames"], color=GREY, linewidth=1)
-        axes.text(distance[0], result["frames"], " all frames", va="bottom", color=GREY)
+        axes.text(distance[-1], result["frames"], "all frames", va="bottom", ha="right", color=GREY)
         for name, colour in (("copy", RED), ("label", GOLD)):
             if result[name]:
                 _mark(axes, result[name], f"tau_{name}", colour)
         axes.set(xscale="log", xlabel="tolerance, 1 - cosine", ylabel="distinct frames")
-        axes.legend(frameon=False, loc="lower left")
+        axes.legend(loc="lower left", framealpha=1, edgecolor="none")  # before tau_label's line
         _plain(axes.yaxis)
     return svg[0]
 

@@ -16,12 +16,33 @@ def warnings(result: Mapping[str, Any]) -> list[str]:
         found.append(
             f"This encoder does not see the labels: by the distances of {result['encoder']}, pairs "
             "of frames of one person with equal labels are told from those with different ones "
-            f"with AUROC {result['check']['auroc']:.2f}, and {SEES:.2f} is needed. No headline is "
-            "given; take another --encoder (shape+hog needs no download)."
+            f"with AUROC {result['check']['auroc']:.2f}{_over(result['check'])}, and {SEES:.2f} is "
+            f"needed. No headline is given; {_instead(result)}."
         )
     for name in ("copy", "label"):
         found += _apart(result, name)
+    if not blind(result) and result["label"] and result["label"]["tau"] > result["copy"]["tau"]:
+        found.append(
+            f"To {result['encoder']} a copy may look more different than frames with other labels: "
+            "tau_label is the stricter one, so N_copy takes frames together whose labels differ. "
+            "Read N_label, or take an --encoder that sees more."
+        )
     return found
+
+
+def _over(check: Mapping[str, Any]) -> str:
+    between = check.get("auroc_interval")
+    return f" [{between['low']:.2f}, {between['high']:.2f}]" if between else ""
+
+
+def _instead(result: Mapping[str, Any]) -> str:
+    """Which encoder to take: one that was measured and does see the labels, if there is one."""
+    seeing = [one["encoder"] for one in result["others"] if one.get("check") and not blind(one)]
+    if seeing:
+        return f"put one that sees them first, --encoder {seeing[0]}, with --redo"
+    if "shape+hog" in (result["encoder"], *(one["encoder"] for one in result["others"])):
+        return "take a network of your own, --encoder run:NAME or file:PATH, with --redo"
+    return "take another --encoder with --redo (shape+hog needs no download)"
 
 
 def _apart(result: Mapping[str, Any], name: str) -> list[str]:
@@ -91,4 +112,4 @@ def _check(check: Mapping[str, Any] | None) -> tuple[str, str, str]:
         return "-", "-", "-"
     probe = check["probe"] or {}
     score = probe.get("icc", probe.get("ccc"))
-    return number(check["auroc"]), number(score), number(check["subject_variance"])
+    return number(check["auroc"]) + _over(check), number(score), number(check["subject_variance"])

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from facecurate.diversity.structure import UNKNOWN, Labels, Structure
+from facecurate.diversity.structure import UNKNOWN, Codes, Labels, Structure
 from facecurate.errors import DamagedError, FacecurateError
 from facecurate.pool import Pool
 from facecurate.records import AU_NUMBERS, FACE_SCHEMA, PHOTO_SCHEMA
@@ -90,18 +90,47 @@ def read_frames(dataset: Dataset, rate: float | None = None, told: Told | None =
 def _structure(
     column: Mapping[str, NDArray[Any]], names: Mapping[str, tuple[str, ...]], rate: float | None
 ) -> Structure:
+    sequence, films = films_of(
+        column["sequence"], column["subject"], names["sequence"], names["subject"]
+    )
     return Structure(
         subject=column["subject"],
         session=column["session"],
-        sequence=column["sequence"],
+        sequence=sequence,
         split=column["split"],
         frame=column["frame"],
         rate=np.full(len(column["row"]), np.nan if rate is None else rate, np.float32),
         subject_names=names["subject"],
         session_names=names["session"],
-        sequence_names=names["sequence"],
+        sequence_names=films,
         split_names=names["split"],
     )
+
+
+def films_of(
+    sequence: Codes, subject: Codes, names: tuple[str, ...], people: tuple[str, ...]
+) -> tuple[Codes, tuple[str, ...]]:
+    """Codes and names of sequences, a name that several people's frames have split by person.
+
+    Tasks are often called the same for everybody: T1 of one person does not go on with T1 of
+    another, and every tenth frame of all of them together may be of one person alone.
+    """
+    known = (sequence != UNKNOWN) & (subject != UNKNOWN)
+    pair = sequence[known].astype(np.int64) * len(people) + subject[known]
+    pairs, which = np.unique(pair, return_inverse=True)
+    film, who = np.divmod(pairs, max(1, len(people)))
+    shared = np.bincount(film, minlength=len(names))[film] > 1
+    if not shared.any():
+        return sequence, names
+    codes = sequence.astype(np.int64)
+    codes[known] = np.where(shared, len(names) + np.cumsum(shared) - 1, film)[which]
+    told = [
+        *names,
+        *(f"{people[w]}/{names[f]}" for f, w in zip(film[shared], who[shared], strict=True)),
+    ]
+    present, places = np.unique(codes[codes != UNKNOWN], return_inverse=True)
+    codes[codes != UNKNOWN] = places
+    return codes.astype(np.int32), tuple(told[code] for code in present)
 
 
 class _Names:

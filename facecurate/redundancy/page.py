@@ -54,7 +54,7 @@ def _sections(result: Mapping[str, Any], shown: Shown) -> Iterator[Section]:
         yield Section("Read this first", paragraphs=told)
     yield _curve(result)
     yield encoder_table(result)
-    yield _measured(result)
+    yield measured(result)
     yield from smaller(result, [strip(row, shown) for row in shown.rows["kept"]])
     if shown.timeline:
         yield _timeline(result, shown)
@@ -92,7 +92,8 @@ def _curve(result: Mapping[str, Any]) -> Section:
     )
 
 
-def _measured(result: Mapping[str, Any]) -> Section:
+def measured(result: Mapping[str, Any]) -> Section:
+    """Both tolerances and how they were found, and what was left out."""
     copy, label = result["copy"], result["label"]
     misses = ", ".join(f"{k} {100 * v:.2f} %" for k, v in copy["misses"].items())
     told = [
@@ -105,7 +106,8 @@ def _measured(result: Mapping[str, Any]) -> Section:
             f"tau_label, 1 - cosine {1 - label['tau']:.5f}: the loosest at which at most "
             f"{100 * label['allowed']:g} % of the pairs of one person that lie further apart than "
             f"{label['apart_frames']:,.0f} frames differ by a level in any unit "
-            f"({label['different']:,} of {label['pairs']:,}). The {100 * label['allowed']:g} % are "
+            f"({label['different']:,} of {label['pairs']:,}; if pairs were independent, up to "
+            f"{100 * label['upper']:.1f} %). The {100 * label['allowed']:g} % are "
             f"our convention. Orders 0, 1 and 2: {_orders(label)}."
         )
     if result["compared"] < result["frames"]:

@@ -13,7 +13,8 @@ def annotation_plan(result: Mapping[str, Any], minutes: float | None) -> list[di
     """One line a list, and one a share of the learning curve; hours where ``minutes`` are given.
 
     The expectation is the curve's: a probe trained on as many frames, chosen at random within each
-    person. It is None where no curve was measured or the list's share is not on it.
+    person. It is None where no curve was measured or the list's share is not on it. Shares are of
+    the frames that lists are chosen from, those to train on.
     """
     curve = result["learning_curve"]
     cells = {}
@@ -23,9 +24,10 @@ def annotation_plan(result: Mapping[str, Any], minutes: float | None) -> list[di
         _line(one["frames"], one["size"], one["file"], cells.get(_percent(one["size"])), minutes)
         for one in result["subsets"]
     ]
+    frames = result["subsets"][0]["of"] if result["subsets"] else result["frames"]
     known = {_percent(one["size"]) for one in result["subsets"]}
     lines += [
-        _line(round(share * result["frames"] / 100), f"{share:g}%", None, cell, minutes)
+        _line(max(1, round(share * frames / 100)), f"{share:g}%", None, cell, minutes)
         for share, cell in cells.items()
         if share not in known
     ]

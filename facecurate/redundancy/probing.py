@@ -33,19 +33,29 @@ USUAL = 10.0
 """Percent of the frames that the headline speaks of where no smaller share loses nothing."""
 
 
+def _coded(frames: Frames) -> NDArray[np.int64]:
+    """The rows of people with labels."""
+    if frames.labels is None:
+        return np.empty(0, np.int64)
+    known = ~np.isnan(frames.labels.values).all(axis=1)
+    return np.flatnonzero((frames.structure.subject != UNKNOWN) & known)
+
+
+def learnable(frames: Frames) -> bool:
+    """Whether a probe can be tried: as many people with labels as there are folds."""
+    return len(np.unique(frames.structure.subject[_coded(frames)])) >= CHECKED.folds
+
+
 def labelled(frames: Frames, vectors: NDArray[np.float16]) -> Labelled | None:
     """The frames of people with labels; None without any, or with fewer people than folds.
 
     Each person's mean is taken away, of the people tested on too: labels do not enter it.
     """
     labels, subject = frames.labels, frames.structure.subject
-    if labels is None:
+    if labels is None or not learnable(frames):
         return None
-    rows = np.flatnonzero((subject != UNKNOWN) & ~np.isnan(labels.values).all(axis=1))
-    rows = _thinned(rows, subject, frames.structure.frame)
+    rows = _thinned(_coded(frames), subject, frames.structure.frame)
     codes, person = np.unique(subject[rows], return_inverse=True)
-    if len(codes) < CHECKED.folds:
-        return None
     widest = max(16, min(WIDTH, int(np.sqrt(ROOM / 8 / len(codes)))))
     return Labelled(
         keys=tuple(frames.keys.take(rows).to_pylist()),

@@ -17,7 +17,7 @@ from facecurate.redundancy.beside import beside, plain
 from facecurate.redundancy.frames import Frames, read_frames
 from facecurate.redundancy.page import Shown, report_page
 from facecurate.redundancy.plan import annotation_plan, versions
-from facecurate.redundancy.probing import curve, labelled, learned
+from facecurate.redundancy.probing import curve, labelled, learnable, learned
 from facecurate.redundancy.rates import frame_rate
 from facecurate.redundancy.sample import SAMPLE
 from facecurate.redundancy.sentence import sentence
@@ -51,6 +51,7 @@ class Options:
     minutes_per_frame: float | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "subset_sizes", tuple(dict.fromkeys(self.subset_sizes)))
         if self.strategy and not self.subset_sizes:
             raise UsageError("--strategy chooses a list: give --subset-size too, such as 2%")
         if self.minutes_per_frame and not (self.subset_sizes or self.learning_curve):
@@ -129,12 +130,13 @@ def redundancy_report(
             options = options.beside(result["asked"])
         frames = read_frames(dataset, options.fps or frame_rate(dataset), told)
         say(f"{len(frames):,} frames read")
+        work = _Work(dataset, frames, (encoder, *others), options, say, progress)
+        result, shown, lists = work.done()  # until this ends, a report that is there stays
         with write_part(
             dataset.url, STEM, tool="redundancy-report", settings=settings, inputs=inputs
         ) as part:
             part.stats = Stats.of("faces", [None] * len(frames))
-            work = _Work(dataset, frames, (encoder, *others), options, say, progress)
-            part.result, shown, lists = work.done()
+            part.result = result
             for subset in lists:
                 storage.write_atomic(dataset.path(subset.name), subset.data)
             part.write("html", report_page(part.result, shown))
@@ -157,6 +159,11 @@ class _Work:
 
     def done(self) -> tuple[dict[str, Any], Shown, list[Subset]]:
         """Every number of the page, the pictures that it shows, and the lists to be written."""
+        if self.options.learning_curve and not learnable(self.frames):
+            raise FacecurateError(
+                "a learning curve needs labels and at least three people: leave out "
+                "--learning-curve"
+            )
         views = list(self._views())
         main = views[0]
         result = {
@@ -199,11 +206,7 @@ class _Work:
         curves = []
         for view in views:
             data = labelled(self.frames, view.vectors)
-            if data is None:
-                raise FacecurateError(
-                    "a learning curve needs labels and at least three people: leave out "
-                    "--learning-curve"
-                )
+            assert data is not None  # ``learnable``
             curves.append(curve(data, view.encoder.name, shares, self.progress))
             self.say(f"learning curve of {view.encoder.name}: {curves[-1].full:.3f} on all frames")
         return learned(curves)

@@ -51,28 +51,32 @@ def _learned(result: Mapping[str, Any]) -> list[str]:
     if not curve:
         return []
     score, at = curve["score"].upper(), curve["at_share"]
-    if _unknown(at):
-        return [f"A probe reads nothing off these vectors ({score} {curve['full']:.2f})."]
+    if reads_nothing(curve):
+        return [f"A probe reads too little off these vectors ({score} {curve['full']:.2f}) to say "
+                "what fewer frames keep of it."]  # fmt: skip
     told = (
         f"Trained on {at['frames']:g} % of the frames, chosen at random within each person, a "
         f"probe keeps {_percent(at)} of the {score} on unseen people"
     )
     half = curve["half_the_people"]
-    if half and not _unknown(half):
+    if half and half["retention"] is not None:
         told += f"; all frames of half of the people keep {_percent(half)}"
-        if half["retention_high"] < 1:
+        if (half["retention_high"] or 1) < 1 and half["retention"] < at["retention"]:
             told += f": what limits it is the {counted(curve['people'], 'person', 'people')}"
     return [f"{told}."]
 
 
-def _unknown(cell: Mapping[str, Any]) -> bool:
-    return any(cell[f"retention{end}"] is None for end in ("", "_low", "_high"))
+def reads_nothing(curve: Mapping[str, Any]) -> bool:
+    """Whether the probe of all frames reads too little for a share of it to mean anything."""
+    return not curve["telling"] or curve["at_share"]["retention"] is None
 
 
 def _percent(cell: Mapping[str, Any]) -> str:
-    ends = (cell[name] for name in ("retention_low", "retention_high"))
-    low, high = (100 * end for end in ends)
-    return f"{100 * cell['retention']:.0f} % [{low:.0f}, {high:.0f}]"
+    told = f"{100 * cell['retention']:.0f} %"
+    low, high = (cell[name] for name in ("retention_low", "retention_high"))
+    if low is None or high is None:  # among some of the people nothing is read at all
+        return f"{told} (too few people for an interval)"
+    return f"{told} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
 def of(result: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from facecurate.redundancy.curves import learning_curve
+from facecurate.redundancy.sentence import reads_nothing
 from facecurate.report.page import Section, Strip, Table
 
 
@@ -16,7 +17,7 @@ def smaller(result: Mapping[str, Any], kept: Sequence[Strip]) -> Iterator[Sectio
     if result["subsets"]:
         yield _lists(result["subsets"], kept)
     if result["strategies"]:
-        yield _strategies(result["strategies"])
+        yield _strategies(result["strategies"], reads_nothing(result["learning_curve"]))
     if result["plan"]:
         yield _plan(result)
 
@@ -29,9 +30,9 @@ def _curve(curve: Mapping[str, Any]) -> Section:
         if share is not None
         else f"No smaller share of the frames stays within {curve['margin']:g} {score} of all."
     )
-    if curve["at_share"]["retention"] is None:
+    if reads_nothing(curve):
         enough = (
-            f"The probe reads nothing off these vectors ({score} {curve['full']:.2f} on all "
+            f"The probe reads too little off these vectors ({score} {curve['full']:.2f} on all "
             "frames), so what fewer frames keep of it says nothing."
         )
     reason = curve["reason"]
@@ -94,30 +95,33 @@ def _lists(lists: Sequence[Mapping[str, Any]], kept: Sequence[Strip]) -> Section
 def _kept(events: Mapping[str, Sequence[Any]], level: int) -> str:
     mine = [k for k, at in enumerate(events["at_least"]) if at == level]
     total, kept = (sum(events[name][k] for k in mine) for name in ("events", "kept"))
-    return f"{kept:,} of {total:,}"
+    return f"{kept:,} of {total:,}" if total else "-"
 
 
-def _strategies(lines: Sequence[Mapping[str, Any]]) -> Section:
+def _strategies(lines: Sequence[Mapping[str, Any]], nothing: bool) -> Section:
     rows = [
         (
             f"{line['strategy']} {line['size']}",
             _plain(line["icc"]),
             _plain(line["recall"]),
             _plain(line["kept"]),
-            *(_difference(line.get(f"against_{one}")) for one in ("stride", "stratified")),
+            *(_difference(line.get(f"against_{one}"), nothing) for one in ("stride", "stratified")),
         )
         for line in lines
     ]
     head = ("strategy", "ICC", "recall of 3+", "events kept", "ICC less stride's",
             "ICC less stratified's")  # fmt: skip
     aware = [line for line in lines if line["remark"]]
+    words = "*: every interval, over draws and over people, leaves 0 out."
+    if nothing:
+        words = "The probe reads too little here for any of them to mean something."
     return Section(
         "Strategies on the same draws",
         paragraphs=[
             "Each draw deals the people out anew; a strategy chooses among the people trained on, "
             "a ridge probe learns what it chose, all frames of the others are the test. Stride and "
-            "stratified random cost nothing and are what must be beaten. Differences are paired; "
-            "*: every interval, over draws and over people, leaves 0 out.",
+            "stratified random cost nothing and are what must be beaten. Differences are paired. "
+            f"{words}",
             *(f"{line['strategy']}: {line['remark']}." for line in aware[:1]),
         ],
         table=Table(head, rows),
@@ -128,12 +132,17 @@ def _plain(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _difference(found: Mapping[str, Any] | None) -> str:
+def _difference(found: Mapping[str, Any] | None, nothing: bool) -> str:
     if not found or found["icc"]["mean"] is None or found["icc"]["low"] is None:
         return "-"
     one = found["icc"]
-    star = " *" if one["clear"] else ""
+    star = " *" if one["clear"] and not nothing else ""
     return f"{one['mean']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]{star}"
+
+
+def _part(folds: int) -> str:
+    """Such as ``two thirds``: the people whom a probe was trained on."""
+    return "two thirds" if folds == 3 else f"{folds - 1} of {folds} parts"
 
 
 def _plan(result: Mapping[str, Any]) -> Section:
@@ -153,11 +162,14 @@ def _plan(result: Mapping[str, Any]) -> Section:
             )
         )
     words = [
-        "How many frames to label, how long it takes, and what a probe trained on as many, chosen "
-        "at random within each person, reached on people left out.",
+        "How many frames to label. What to expect of them is not known without --learning-curve."
     ]
-    if not curve:
-        words.append("What to expect of them is not known without --learning-curve.")
+    if curve:
+        words = [
+            "How many frames to label, and what a probe reached on people left out with this share "
+            f"of the frames, chosen at random within each person, of {_part(curve['folds'])} of "
+            "the people."
+        ]
     minutes = result["asked"]["minutes_per_frame"]
     if minutes is not None:
         words.append(f"At {minutes:g} minutes a frame.")

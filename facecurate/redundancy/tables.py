@@ -17,7 +17,7 @@ def tables(result: Mapping[str, Any]) -> Iterator[Section]:
         yield _runs(result)
     if result["levels"]:
         yield _levels(result)
-    if result["events"]:
+    if result["events"] and any(result["events"]["events"]):
         yield _events(result)
     yield _timing(result)
     if result["design"]:
@@ -28,6 +28,12 @@ def tables(result: Mapping[str, Any]) -> Iterator[Section]:
 
 def _runs(result: Mapping[str, Any]) -> Section:
     runs = result["runs"]
+    if not runs["runs"]:
+        words = (
+            f"{counted(runs['labelled'], 'labelled frame')} with "
+            f"{counted(runs['distinct'], 'different label vector')}, none of them in a sequence."
+        )
+        return Section("Labels", paragraphs=[words])
     words = (
         f"{counted(runs['labelled'], 'labelled frame')}: {counted(runs['runs'], 'run')} of "
         f"unchanged labels, {counted(runs['distinct'], 'different label vector')}. The longest run "
@@ -172,7 +178,8 @@ def _spectral(result: Mapping[str, Any]) -> Section:
         )
         words.append(
             f"Intrinsic dimension by the distance to neighbours, on {dimension['points']:,} frames "
-            f"one correlation time ({dimension['interval_frames']:,.0f} frames) apart: {told}."
+            f"one correlation time ({counted(round(dimension['interval_frames']), 'frame')}) "
+            f"apart: {told}."
         )
     return Section(
         "Spectrum and dimension",

@@ -1,4 +1,4 @@
-"""The pure parts of the report: runs, timeline, sentence, warnings, plan."""
+"""The pure parts of the report: sentence, warnings, sections, plan."""
 
 from __future__ import annotations
 
@@ -8,97 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facecurate.diversity.structure import UNKNOWN, Structure
 from facecurate.errors import UsageError
 from facecurate.redundancy import Options
 from facecurate.redundancy.beside import plain
 from facecurate.redundancy.curves import learning_curve
 from facecurate.redundancy.first import warnings
-from facecurate.redundancy.near import near_runs
 from facecurate.redundancy.plan import annotation_plan
 from facecurate.redundancy.sentence import sentence
-from facecurate.redundancy.timeline import Line, timeline
+from facecurate.redundancy.smaller import smaller
+from facecurate.redundancy.tables import tables
 from facecurate.shares import parse_fraction
-
-HOSTILE = '"><script>alert(1)</script>\u202e]]>'
-
-
-def film(frames: int, sequences: int = 1, rate: float = 20.0) -> Structure:
-    """So many frames in each sequence, in the order of time."""
-    total = frames * sequences
-    nobody = np.full(total, UNKNOWN, np.int32)
-    return Structure(
-        subject=nobody,
-        session=nobody,
-        sequence=np.repeat(np.arange(sequences, dtype=np.int32), frames),
-        split=nobody,
-        frame=np.tile(np.arange(frames, dtype=np.int64), sequences),
-        rate=np.full(total, rate, np.float32),
-        subject_names=(),
-        session_names=(),
-        sequence_names=tuple(f"s{k}" for k in range(sequences)),
-        split_names=(),
-    )
-
-
-def at_angles(*degrees: float) -> np.ndarray:
-    angle = np.radians(degrees)
-    return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float16)
-
-
-# -- runs ----------------------------------------------------------------------------------------
-
-
-def test_a_run_lasts_while_frames_are_near_its_first_one_not_the_one_before() -> None:
-    """Each frame is 4 degrees on: within 9 degrees of the first are the next two."""
-    runs = near_runs(film(7), at_angles(0, 4, 8, 12, 16, 20, 24), math.cos(math.radians(9)))
-    assert runs.first.tolist() == [0, 3, 6] and runs.frames.tolist() == [3, 3, 1]
-    assert runs.repeated == pytest.approx(4 / 7)
-    assert runs.edge[0] == pytest.approx(math.cos(math.radians(12)), abs=1e-3)
-    assert math.isnan(runs.edge[-1])  # the sequence ends, not the likeness
-
-
-def test_a_run_ends_with_its_sequence() -> None:
-    runs = near_runs(film(3, sequences=2), at_angles(0, 0, 0, 0, 0, 0), 0.99)
-    assert runs.frames.tolist() == [3, 3] and runs.rows(1).tolist() == [3, 4, 5]
-
-
-def test_a_run_longer_than_the_look_ahead_is_one() -> None:
-    runs = near_runs(film(500), at_angles(*[0] * 499, 90), 0.99)
-    assert runs.frames.tolist() == [499, 1]
-
-
-def test_frames_without_a_sequence_are_in_no_run() -> None:
-    alone = film(3)
-    alone.sequence[:] = UNKNOWN
-    assert len(near_runs(alone, at_angles(0, 0, 0), 0.9).first) == 0
-
-
-# -- timeline ------------------------------------------------------------------------------------
-
-
-def line(name: str = "a", runs: list[list[float]] | None = None) -> Line:
-    nothing = np.empty((0, 2))
-    spans = nothing if runs is None else np.array(runs, np.float64)
-    return Line(name, 10.0, spans, nothing, np.empty(0), "50 %")
-
-
-def test_names_in_the_timeline_are_text() -> None:
-    svg = timeline([line(HOSTILE)], "s")
-    assert "<script" not in svg and "\u202e" not in svg and "&lt;script&gt;" in svg
-
-
-def test_many_runs_make_one_path_and_no_run_is_lost() -> None:
-    runs = [[k, k + 0.5] for k in range(10)]
-    svg = timeline([line(runs=runs)], "s")
-    assert svg.count("<path") == 2  # by turns
-    assert svg.count("z") >= 10
-
-
-def test_runs_closer_than_the_eye_sees_are_drawn_as_one() -> None:
-    runs = [[k / 1000, k / 1000 + 0.0009] for k in range(0, 10_000, 2)]
-    assert len(timeline([line(runs=runs)], "s")) < 5000
-
 
 # -- sentence, warnings, plan --------------------------------------------------------------------
 
@@ -132,6 +51,8 @@ def cell(frames: float, kept: float | None, people: float = 100) -> dict[str, An
 def curve(**more: Any) -> dict[str, Any]:
     half = cell(100, 0.8, people=50)
     base = {"score": "icc", "full": 0.4, "people": 27, "at_share": cell(1, 0.94)}
+    base |= {"telling": True, "smallest_share": 1.0, "margin": 0.02, "level": 0.9, "reason": ""}
+    base |= {"start": "dct", "draws": 10, "repeats": 5, "folds": 3}
     return base | {"half_the_people": half, "cells": [cell(1, 0.94), cell(100, 1.0), half]} | more
 
 
@@ -172,11 +93,26 @@ def test_people_are_called_the_limit_only_where_half_of_them_keep_less() -> None
     assert "what limits it" not in sentence(result(learning_curve=same))
 
 
-def test_a_probe_that_reads_nothing_has_no_share_to_keep() -> None:
-    nothing = curve(at_share=cell(1, None), full=-0.02)
-    assert sentence(result(learning_curve=nothing)).endswith(
-        "A probe reads nothing off these vectors (ICC -0.02)."
-    )
+def test_people_are_no_limit_where_the_share_of_frames_keeps_even_less() -> None:
+    few = curve(at_share=cell(1, 0.6))
+    assert "keep 80 % [75, 84]." in sentence(result(learning_curve=few))
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [curve(at_share=cell(1, None), full=-0.02), curve(telling=False, full=0.05)],
+    ids=["below-zero", "below-ten-margins"],
+)
+def test_a_probe_that_reads_nothing_has_no_share_to_keep(nothing: dict[str, Any]) -> None:
+    told = sentence(result(learning_curve=nothing))
+    assert f"reads too little off these vectors (ICC {nothing['full']:.2f})" in told
+    assert "Trained on" not in told
+
+
+def test_a_share_without_an_interval_is_told_as_such() -> None:
+    at = cell(1, 0.94) | {"retention_low": None}
+    told = sentence(result(learning_curve=curve(at_share=at, half_the_people=None)))
+    assert "keeps 94 % (too few people for an interval) of the ICC" in told
 
 
 @pytest.mark.parametrize(("other", "words"), [(29_000.0, 0), (31_000.0, 1)])
@@ -187,12 +123,43 @@ def test_encoders_more_than_half_as_much_apart_are_named_first(other: float, wor
     assert all("dct 20,000, shape+hog 31,000" in line for line in found)
 
 
+@pytest.mark.parametrize(
+    ("others", "advice"),
+    [
+        ([], "shape+hog needs no download"),
+        ([("shape+hog", 0.6)], "a network of your own"),
+        ([("shape+hog", 0.6), ("run:a", 0.8)], "--encoder run:a"),
+    ],
+)
+def test_a_blind_encoder_s_reader_is_sent_to_one_that_is_not_known_to_be_blind(
+    others: list[tuple[str, float]], advice: str
+) -> None:
+    count = {"n_eff": 20_000.0, "interval": None}
+    several = [
+        {"encoder": name, "copy": count, "label": None, "check": {"auroc": auroc}}
+        for name, auroc in others
+    ]
+    over = {"auroc": 0.62, "auroc_interval": {"low": 0.53, "high": 0.72}}
+    (told,) = warnings(result(check=over, others=several))
+    assert "AUROC 0.62 [0.53, 0.72]" in told and advice in told
+
+
+def test_a_copy_that_looks_more_different_than_other_labels_is_told_first() -> None:
+    counts = {
+        name: {"n_eff": 30.0, "interval": None, "tau": tau}
+        for name, tau in (("copy", 0.98), ("label", 0.99))
+    }
+    (told,) = warnings(result(**counts))
+    assert "tau_label is the stricter one" in told
+    assert warnings(result(copy=counts["label"], label=counts["copy"])) == []
+
+
 def test_a_curve_of_cells_that_train_on_as_many_frames_can_be_drawn() -> None:
     assert learning_curve(curve()).startswith("<svg")  # warnings are errors
 
 
 def test_a_plan_has_hours_and_what_the_curve_expects_of_as_many_frames() -> None:
-    lists = [{"size": "1%", "frames": 1308, "file": "subset-1pct.parquet"}]
+    lists = [{"size": "1%", "frames": 1308, "of": 130_815, "file": "subset-1pct.parquet"}]
     plan = annotation_plan(result(subsets=lists, learning_curve=curve()), minutes=3.0)
     assert [(p["size"], p["frames"], p["hours"]) for p in plan] == [
         ("1%", 1308, 65.4),
@@ -201,11 +168,55 @@ def test_a_plan_has_hours_and_what_the_curve_expects_of_as_many_frames() -> None
     assert plan[0]["file"] == "subset-1pct.parquet" and plan[0]["value"] == 0.4
 
 
+def test_all_shares_of_a_plan_are_of_the_frames_to_train_on() -> None:
+    lists = [{"size": "1%", "frames": 8, "of": 800, "file": "subset-1pct.parquet"}]
+    plan = annotation_plan(result(subsets=lists, frames=1200, learning_curve=curve()), minutes=3.0)
+    assert [(p["size"], p["frames"]) for p in plan] == [("1%", 8), ("100%", 800)]
+
+
 def test_without_a_curve_a_plan_expects_nothing_and_without_minutes_there_is_none() -> None:
-    lists = [{"size": "2%", "frames": 60, "file": "subset-2pct.parquet"}]
+    lists = [{"size": "2%", "frames": 60, "of": 3000, "file": "subset-2pct.parquet"}]
     (line,) = annotation_plan(result(subsets=lists), minutes=1.0)
     assert line["hours"] == 1.0 and line["value"] is None
     assert annotation_plan(result(subsets=lists), minutes=None) == []
+
+
+@pytest.mark.parametrize("telling", [True, False])
+def test_differences_of_a_probe_that_reads_nothing_have_no_star(telling: bool) -> None:
+    clear = {"icc": {"mean": 0.1, "low": 0.05, "high": 0.15, "clear": True}}
+    line = {"strategy": "random", "size": "2%", "remark": "", "icc": 0.1, "recall": 0.2, "kept": 1}
+    told = result(
+        strategies=[line | {"against_stride": clear}],
+        learning_curve=curve(telling=telling),
+        plan=[],
+    )
+    section = next(one for one in list(smaller(told, [])) if "Strategies" in one.heading)
+    assert section.table is not None
+    assert section.table.rows[0][4] == "+0.100 [+0.050, +0.150]" + (" *" if telling else "")
+
+
+def test_pictures_without_an_order_have_no_empty_tables_of_time() -> None:
+    runs = {"runs": 0, "labelled": 9, "distinct": 4, "untimed": 9, "longest_frames": 0}
+    still = result(
+        runs=runs,
+        levels=None,
+        events={"events": [0, 0]},
+        timing={"variable": []},
+        design=None,
+        spectral={"order": []},
+        dimension=None,
+        per_group=[],
+    )
+    told = {section.heading: section for section in tables(still)}
+    assert "Events from onset to offset" not in told and "Label runs" not in told
+    assert told["Labels"].paragraphs == [
+        "9 labelled frames with 4 different label vectors, none of them in a sequence."
+    ]
+
+
+def test_a_size_that_is_given_twice_is_one() -> None:
+    sizes = tuple(parse_fraction(text) for text in ("2%", "10%", "2.0%"))
+    assert [str(size) for size in Options(subset_sizes=sizes).subset_sizes] == ["2%", "10%"]
 
 
 def test_numbers_that_json_does_not_know_become_null() -> None:

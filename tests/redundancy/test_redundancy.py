@@ -16,7 +16,7 @@ from facecurate.detect import detect
 from facecurate.embed import embed
 from facecurate.encoders import load_encoder
 from facecurate.errors import FacecurateError, SettingsError
-from facecurate.redundancy import redundancy_report
+from facecurate.redundancy import Options, redundancy_report
 from facecurate.vectors import vectors_pool
 from facecurate.workspace import Dataset
 
@@ -137,6 +137,16 @@ def test_the_same_call_again_reads_what_is_there(tmp_path: Path) -> None:
     assert "the report was up to date" in str(stats) and "17 distinct frames" in str(stats)
     redundancy_report(dataset, load_encoder("dct", dataset.workspace), redo=True)
     assert chain.files(dataset) == before
+
+
+def test_a_report_that_is_there_outlives_a_call_that_fails(tmp_path: Path) -> None:
+    dataset = chain.world(tmp_path, "redundancy")
+    before = chain.files(dataset)
+    encoder = load_encoder("dct", dataset.workspace)
+    for redo in (False, True):
+        with pytest.raises(FacecurateError, match="at least three people"):
+            redundancy_report(dataset, encoder, options=Options(learning_curve=True), redo=redo)
+        assert chain.files(dataset) == before
 
 
 def test_vectors_that_do_not_fit_the_faces_are_refused(tmp_path: Path) -> None:

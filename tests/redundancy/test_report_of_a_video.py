@@ -21,6 +21,7 @@ from facecurate.errors import UsageError
 from facecurate.prepare import import_rendered
 from facecurate.redundancy import Options, redundancy_report
 from facecurate.redundancy.frames import read_frames
+from facecurate.redundancy.page import measured
 from facecurate.redundancy.rates import frame_rate
 from facecurate.shares import parse_fraction
 from facecurate.synthesise import synthesise
@@ -131,6 +132,14 @@ def test_the_page_has_the_sentence_first_then_the_picture(film: Dataset) -> None
         assert f"<h2>{heading}</h2>" in text
 
 
+def test_the_page_tells_how_sure_tau_label_is(film: Dataset) -> None:
+    label = {"tau": 0.9, "allowed": 0.05, "apart_frames": 6, "different": 70, "pairs": 1487}
+    told = result(film) | {"label": label | {"upper": 0.059, "orders": {"0": 3.0}}}
+    assert "(70 of 1,487; if pairs were independent, up to 5.9 %)" in " ".join(
+        measured(told).paragraphs
+    )
+
+
 def test_what_was_asked_before_is_kept_when_more_is_asked(film: Dataset) -> None:
     before = page(film)
     assert "up to date" in ask(film, Options())  # less is asked: nothing is lost
@@ -154,7 +163,12 @@ def test_an_unknown_strategy_names_those_there_are(film: Dataset) -> None:
 
 @pytest.mark.parametrize(
     ("size", "words"),
-    [("0.02", "write 2%"), ("60", "'60 frames'"), ("few", "write 2% or")],
+    [
+        ("0.02", "write 2%"),
+        ("60", "'60 frames'"),
+        ("few", "write 2% or"),
+        ("2%,-1%", "'-1%' is no size"),
+    ],
 )
 def test_a_bare_size_is_refused_with_both_readings(
     tmp_path: Path, size: str, words: str, capsys: pytest.CaptureFixture[str]

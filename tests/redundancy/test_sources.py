@@ -72,6 +72,32 @@ def test_an_unlinked_dataset_names_terms_link_and_a_rendered_stand_in(
     assert "facecurate synth rendered-disfa --layout disfa" in line
 
 
+def test_a_dataset_that_nothing_reads_yet_says_so_before_it_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert words(tmp_path, "redundancy-report", "bp4d") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "signed licence" in line and "cannot be read yet" in line
+
+
+def test_a_root_that_is_no_folder_is_told_as_such(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    assert words(tmp_path, "redundancy-report", "disfa", "--root", nowhere) == 2
+    assert "nowhere is no folder" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_picture_is_told_before_weights_are_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "a.txt").write_text("hello")
+    assert words(tmp_path, "redundancy-report", str(tmp_path / "letters"), "--workers", "0") == 1
+    error = capsys.readouterr().err
+    assert "letters has no picture that can be read (1 not_an_image)" in error
+
+
 def test_photos_that_came_after_the_faces_are_not_left_out_without_a_word(tmp_path: Path) -> None:
     dataset = chain.world(tmp_path, "detect")
     photos = Pool(dataset.path("photos"))
@@ -108,6 +134,20 @@ def test_a_table_gives_people_order_and_labels_and_nothing_it_does_not_name(
     assert structure.frame[at].tolist() == [2, 1, -1, -1]
     assert labels is not None and labels.names == ("AU4",)
     assert np.array_equal(labels.values[at, 0], [3, np.nan, 5, np.nan], equal_nan=True)
+
+
+def test_a_task_that_is_called_the_same_for_everybody_is_a_sequence_of_each(
+    tmp_path: Path,
+) -> None:
+    dataset = chain.world(tmp_path, "detect")
+    rows = "00.jpg,anna,T1,1\n01.jpg,bob,T1,1\n02.jpg,anna,T2,1\n03.jpg,,T1,1\n"
+    told = read_told(table(tmp_path, f"source,subject,sequence,frame\n{rows}"))
+    frames = read_frames(dataset, told=told)
+    keys = frames.keys.to_pylist()
+    codes = [int(frames.structure.sequence[keys.index(chain.key(f"0{k}.jpg"))]) for k in range(4)]
+    names = frames.structure.sequence_names
+    assert [names[code] for code in codes] == ["anna/T1", "bob/T1", "T2", "T1"]
+    assert set(names) == {"anna/T1", "bob/T1", "T2", "T1"}
 
 
 def test_a_table_of_other_pictures_says_how_both_are_written(tmp_path: Path) -> None:
