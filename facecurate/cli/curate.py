@@ -1,4 +1,4 @@
-"""``detect``, ``embed`` and ``redundancy-report``: faces, their vectors, how many are distinct."""
+"""``detect`` and ``embed``: faces, and their vectors."""
 
 from __future__ import annotations
 
