@@ -28,7 +28,7 @@ from facecurate.cli import (
     train,
 )
 from facecurate.cli.state import State, common
-from facecurate.errors import FacecurateError
+from facecurate.errors import DamagedError, FacecurateError
 from facecurate.text import printable
 
 COMMANDS = [
@@ -80,6 +80,8 @@ def run(arguments: list[str]) -> int:
     try:
         result = cli.main(arguments, prog_name="facecurate", standalone_mode=False, obj=state)
         return result if isinstance(result, int) else 0
+    except DamagedError as error:
+        return _told(state, _with_remedy(str(error)), error.exit_code)
     except FacecurateError as error:
         return _told(state, str(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -102,6 +104,13 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         told = f"this should not happen ({type(error).__name__}: {error}); -v shows where"
         return _told(state, told, 1)
+
+
+def _with_remedy(damage: str) -> str:
+    """What is damaged and, where the message does not say it, which command makes it again."""
+    if "facecurate" in damage or "--redo" in damage or "delete" in damage:
+        return damage
+    return f"{damage}; 'facecurate verify' names the command that makes it again"
 
 
 def _told(state: State, message: str, code: int) -> int:

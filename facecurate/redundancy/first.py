@@ -74,6 +74,8 @@ def encoder_table(result: Mapping[str, Any]) -> Section:
     ]
     head = ("encoder", "1 - tau_copy", "N_copy", "1 - tau_label", "N_label", "AUROC", "probe",
             "by person")  # fmt: skip
+    told = [i for i in range(len(head)) if any(row[i] != "-" for row in rows)]
+    table = Table(tuple(head[i] for i in told), [tuple(row[i] for i in told) for row in rows])
     words = []
     if len(every) > 1:
         words.append(
@@ -92,7 +94,7 @@ def encoder_table(result: Mapping[str, Any]) -> Section:
             "from pairs with different ones. Probe: ICC (CCC of valence and arousal) of a ridge on "
             "people left out. By person: share of the vectors' variance that lies between people."
         )
-    return Section("Which encoder sees what", paragraphs=words, table=Table(head, rows))
+    return Section("Which encoder sees what", paragraphs=words, table=table)
 
 
 def _range(every: Sequence[Mapping[str, Any]]) -> str:

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import chain
 import click
 import pytest
 
+from facecurate import storage
 from facecurate.cli import COMMANDS, cli, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,3 +131,14 @@ def test_a_detector_without_weights_and_network_says_what_to_do(
     error = capsys.readouterr().err
     assert "2979b33ffafda5d74b6948cd7a5b9a7a62f62b949cef24e95fd15d2883a65220" in error
     assert "--detector dlib" in error and error.count("\n") <= 2
+
+
+def test_a_damaged_file_leads_to_the_command_that_makes_it_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = chain.world(tmp_path, "detect")
+    storage.write_atomic(dataset.path("redundancy.json"), b"{")
+    command = ["--workspace", dataset.workspace, "redundancy-report", dataset.name]
+    assert run(command) == 1
+    assert "redundancy.json is damaged" in (told := capsys.readouterr().err)
+    assert "'facecurate verify' names the command" in told
