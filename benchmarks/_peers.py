@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 
-def environment(name: str, module: str, packages: Sequence[str]) -> tuple[str | None, str]:
+def environment(
+    name: str, module: str, packages: Sequence[str], *, needs: bool = False
+) -> tuple[str | None, str]:
     """A Python that has the package ``name`` and its version; None and the reason without one.
 
-    module: what of it is imported to try it; packages: what is installed, without what they need.
+    module: what of it is imported to try it; packages: what is installed; needs: with
+    what these need and this environment lacks.
     """
     folder = Path(tempfile.gettempdir()) / f"facecurate-bench-{name}"
     python = folder / "bin" / "python"
@@ -32,13 +35,14 @@ def environment(name: str, module: str, packages: Sequence[str]) -> tuple[str | 
     asked = [str(python), "-c", version]
     done = subprocess.run(asked, capture_output=True, text=True)
     if done.returncode:
-        install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", *packages]
+        install = [str(python), "-m", "pip", "install", "--quiet", *packages]
+        install += [] if needs else ["--no-deps"]
         done = subprocess.run(install, capture_output=True, text=True)
         if not done.returncode:
             done = subprocess.run(asked, capture_output=True, text=True)
     if done.returncode:
         return None, (done.stderr.strip().splitlines() or ["it cannot be had"])[-1][:200]
-    return str(python), done.stdout.strip()
+    return str(python), done.stdout.strip().splitlines()[-1]
 
 
 def run(python: str, program: str, arguments: Sequence[object], threads: int) -> Any:
